@@ -1,15 +1,15 @@
 """What can go wrong between actors.
 
 LoopwrightError
-└── BusError
-    ├── BusUnreachable   no server answers at the address
-    ├── ServerTooOld     the server lacks what durable loops need
-    ├── IntakeFull       the queue of goals takes no more for now
-    ├── GoalExists       the goal's id was accepted before
-    ├── GoalUnknown      nothing is on record for the goal
-    ├── GuardLost        another writer was there first
-    ├── NotPermitted     the server denies this subject to us
-    └── Unreadable       a message cannot be understood
+├── BusError
+│   ├── BusUnreachable   no server answers at the address
+│   ├── ServerTooOld     the server lacks what durable loops need
+│   ├── NotPermitted     the server denies us what we asked
+│   ├── IntakeFull       the queue of goals takes no more for now
+│   ├── GoalExists       the goal's id was accepted before, for something else
+│   ├── GoalUnknown      nothing is on record for the goal
+│   └── GuardLost        another writer was there first
+└── Unreadable           a message cannot be understood
 """
 
 
@@ -19,3 +19,61 @@ class LoopwrightError(Exception):
 
 class BusError(LoopwrightError):
     """The bus could not do what it was asked."""
+
+
+class BusUnreachable(BusError):
+    """No server answers at the address."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"No NATS server answers at {url} ({why}). Start one, or set LOOPWRIGHT_NATS_URL to one that runs."
+        )
+
+
+class ServerTooOld(BusError):
+    """The server lacks what durable loops need."""
+
+    def __init__(self, version: str, needed: str) -> None:
+        super().__init__(
+            f"The NATS server is version {version}; Loopwright needs {needed} or newer for timers that the broker"
+            " holds. Get it from https://nats.io/download, or leave LOOPWRIGHT_NATS_URL unset to use the bundled one."
+        )
+
+
+class NotPermitted(BusError):
+    """The server denies us what we asked."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The NATS server refuses: {what}. Check the user or token in LOOPWRIGHT_NATS_URL.")
+
+
+class IntakeFull(BusError):
+    """The queue of goals takes no more for now."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(f"The queue of goals ({stream}) is full. Try again later, or start more orchestrators.")
+
+
+class GoalExists(BusError):
+    """The goal's id was accepted before."""
+
+    def __init__(self, goal: str) -> None:
+        super().__init__(f"A goal with the id {goal} was accepted before. Choose another id.")
+
+
+class GoalUnknown(BusError):
+    """Nothing is on record for the goal."""
+
+    def __init__(self, goal: str) -> None:
+        super().__init__(f"Nothing is on record for the goal {goal}. `loopwright goal ls` shows what is.")
+
+
+class GuardLost(BusError):
+    """Another writer was there first; reload and decide again."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"{subject} was written by another before us")
+
+
+class Unreadable(LoopwrightError):
+    """A message cannot be understood; the reason is one sentence."""

@@ -1,1 +1,1 @@
-"""."""
+"""How actors become processes: command line, settings, screens."""

@@ -1,0 +1,126 @@
+"""A step's answer: run the handler under its deadline, and turn whatever comes of it into a message."""
+
+import time
+from typing import Any
+
+import anyio
+import structlog
+from pydantic import BaseModel, JsonValue, TypeAdapter
+
+from loopwright.actors.work import Attempt, Made, Retriable, Step, StepFailed, Worker
+from loopwright.bus.connection import Bus
+from loopwright.bus.envelope import read
+from loopwright.bus.errors import BusError
+from loopwright.bus.messages import Evaluation, Failure, FailureClass, Result, StepOrder, Usage, Verdict
+from loopwright.bus.subjects import Subject
+
+log = structlog.get_logger()
+
+JSON: TypeAdapter[Any] = TypeAdapter(JsonValue)
+
+
+async def answer(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
+    """Return what the handler says to a step, or how it failed.
+
+    Raises:
+        Retriable: the same may succeed later.
+        BusError: the bus is the trouble, not the step.
+    """
+    began = time.monotonic()
+    said = None
+    with anyio.move_on_after(order.timeout):
+        said = await attempted(bus, worker, order, resources)
+    if said is None:
+        message = f"{order.role} took longer than its {order.timeout:g} seconds"
+        said = failed(bus, order, Failure(kind=FailureClass.TIMEOUT, message=message))
+    seconds = time.monotonic() - began
+    usage = said.usage + Usage(worker_seconds=seconds)
+    return said.model_copy(update={"seconds": seconds, "usage": usage})
+
+
+async def attempted(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
+    """Return the handler's answer, or the failure that it raised."""
+    try:
+        return await call(bus, worker, order, resources)
+    except StepFailed as error:
+        return failed(bus, order, error.failure, error.usage)
+    except (Retriable, BusError):
+        raise
+    except Exception as error:
+        log.warning("step.crashed", exc_info=error)
+        message = f"{type(error).__name__}: {error}"[:2000]
+        return failed(bus, order, Failure(kind=FailureClass.CRASHED, message=message))
+
+
+async def call(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
+    """Call the handler with what it wants, and return its answer as a message."""
+    given = worker.read_input(order)
+    if not worker.judges:
+        return result(bus, order, await worker.handle(Step(order, given, bus, resources)))
+    output = await output_of(bus, order)
+    part = None if output is None else worker.read_output(output)
+    earlier = await verdicts_before(bus, order)
+    verdict = await worker.handle(Attempt(order, given, bus, resources, output=part, earlier=earlier))
+    return evaluation(bus, order, verdict, output)
+
+
+def result(bus: Bus, order: StepOrder, returned: object) -> Result:
+    """Return the result of what a handler returned: a model, JSON, or `Made` with its cost."""
+    made = returned if isinstance(returned, Made) else Made(output=as_json(returned))
+    told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
+    return Result(**told, output=made.output, size=made.size, usage=made.usage)
+
+
+def evaluation(bus: Bus, order: StepOrder, verdict: Verdict, output: JsonValue) -> Evaluation:
+    """Return the evaluation that a verdict makes; it speaks of the whole output unless it picks a part."""
+    told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
+    pick = output if verdict.pick is None else verdict.pick
+    return Evaluation(**told, judge=order.role, **dict(verdict) | {"pick": pick})
+
+
+def failed(
+    bus: Bus,
+    order: StepOrder,
+    failure: Failure,
+    usage: Usage = Usage(),  # noqa: B008 - frozen
+) -> Result | Evaluation:
+    """Return the answer of a handler that has nothing to show."""
+    told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
+    if order.judge is None:
+        return Result(**told, failure=failure, usage=usage)
+    return Evaluation(**told, judge=order.role, passed=False, score=0.0, failure=failure, usage=usage)
+
+
+def as_json(value: object) -> JsonValue:
+    """Return plain JSON of what a handler returned."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return JSON.validate_python(value)  # type: ignore[no-any-return]
+
+
+async def output_of(bus: Bus, order: StepOrder) -> JsonValue:
+    """Return the output of the result to judge; None for the baseline."""
+    if order.attempt == 0:
+        return None
+    subject = Subject.of("result", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt)
+    stored = await bus.last(subject)
+    if stored is None:
+        raise Retriable("the result to judge is not visible yet", wait=0.2)
+    return read(Result, await bus.body(stored.data, stored.headers), stored.headers).output
+
+
+async def verdicts_before(bus: Bus, order: StepOrder) -> tuple[Verdict, ...]:
+    """Return what the loop's evaluators said of the attempt, for the acceptance evaluator."""
+    if order.acceptance is None:
+        return ()
+    subject = Subject.of("eval", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt, judge=order.role)
+    loop = str(subject).rpartition(".")[0] + ".*"
+    inbox, waiting = await bus.reader([loop], after=lambda: 0)
+    found: list[Verdict] = []
+    async with inbox:
+        while waiting:
+            with anyio.fail_after(5):
+                delivery = await inbox.receive()
+            found.append(read(Evaluation, await bus.body(delivery.data, delivery.headers), delivery.headers))
+            waiting = delivery.msg.metadata.num_pending
+    return tuple(found)

@@ -1,0 +1,212 @@
+"""What to do about a message: a pure function from where a goal stands to what follows.
+
+A decision is a list of events and nothing else; what is to be sent follows from them (`sends`), so that a decision on
+record can be acted on again after a crash, and the repeated sends are refused as duplicates.
+
+A goal goes on like this. It is opened, and the baseline is judged where the loop asks for it. Then attempts are made
+one after the other, while up to `width` of them are under way: one is made, the others are judged. When a bound is
+reached no attempt is begun any more, and the goal ends when those under way are settled, for they may yet succeed;
+a deadline, a cancellation or a failure that nothing will mend ends it at once. What is not waited for (a duplicate, a
+late message, an answer to an attempt that is settled) leads to no decision at all.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from loopwright.actors.loop import Loop
+from loopwright.actors.standing import (
+    Attempt,
+    Began,
+    Event,
+    Failed,
+    Judged,
+    Opened,
+    Over,
+    Phase,
+    Produced,
+    Standing,
+    evolve,
+    fold,
+)
+from loopwright.actors.stopping import Stop, deadline_reached, outcome_of, reason_to_stop, stop_at_once
+from loopwright.bus.envelope import MAX_HOPS
+from loopwright.bus.messages import (
+    Cancel,
+    Due,
+    Ended,
+    Evaluation,
+    Failure,
+    FailureClass,
+    Goal,
+    Message,
+    Result,
+    Status,
+    StepOrder,
+    StopReason,
+    Timer,
+)
+
+DEADLINE = "deadline"
+STEP = "work"
+"""The name of a loop's one step; plans with several come later."""
+BASELINE = 0
+
+
+class Decision(BaseModel):
+    """One orchestrator turn on record: what it saw, what follows, and where the goal stands then."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    """Counts from one."""
+    seen: str
+    """Id of the message it answers."""
+    events: tuple[Event, ...]
+    standing: Standing
+
+
+def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...] = ()) -> tuple[Event, ...]:
+    """Return what follows from a goal that is new."""
+    pinned = loop or Loop(name=goal.loop, work="none", judges=("none",))
+    opened = Opened(goal=goal, loop=pinned, at=at)
+    standing = evolve(None, opened)
+    refusal = None
+    if loop is None:
+        why = f"There is no loop named {goal.loop} here; there is {', '.join(known) or 'none at all'}."
+        refusal = Stop(StopReason.REJECTED, why, status=Status.REJECTED)
+    elif goal.hops > MAX_HOPS:
+        refusal = Stop(StopReason.HOPS, f"It is {goal.hops} messages from its first cause; {MAX_HOPS} is the limit.")
+    if refusal:
+        return (opened, Over(outcome=outcome_of(standing, refusal, at)))
+    return (opened, Began(attempt=BASELINE if pinned.baseline else 1))
+
+
+def decide(standing: Standing, message: Message, at: datetime) -> tuple[Event, ...]:
+    """Return what follows from `message`, heard at the broker's time `at`; nothing if it was not waited for."""
+    if standing.over:
+        return ()
+    heard, stop = hear(standing, message)
+    if not heard and stop is None:
+        return ()
+    after = fold(standing, heard) or standing
+    return (*heard, *go_on(after, stop or stop_at_once(after), at))
+
+
+def hear(standing: Standing, message: Message) -> tuple[tuple[Event, ...], Stop | None]:
+    """Return the events that a message stands for, and the reason to stop at once that it brings."""
+    match message:
+        case Result():
+            return hear_result(standing, message), None
+        case Evaluation():
+            return hear_verdict(standing, message), None
+        case Cancel():
+            return (), Stop(StopReason.CANCELLED, message.why or "It was called off.", status=Status.CANCELED)
+        case Due(id="deadline"):
+            return (), deadline_reached(standing)
+        case _:
+            return (), None
+
+
+def hear_result(standing: Standing, result: Result) -> tuple[Event, ...]:
+    """Return what a worker's result means, if the attempt waits for one."""
+    attempt = standing.attempt(result.attempt)
+    if attempt is None or attempt.phase is not Phase.WORKING or result.step != STEP:
+        return ()
+    if result.failure is not None:
+        return (Failed(attempt=attempt.number, failure=result.failure, usage=result.usage),)
+    return (Produced(attempt=attempt.number, size=result.size, usage=result.usage),)
+
+
+def hear_verdict(standing: Standing, verdict: Evaluation) -> tuple[Event, ...]:
+    """Return what an evaluator's verdict means, if the attempt waits for that evaluator."""
+    attempt = standing.attempt(verdict.attempt)
+    if attempt is None or verdict.judge not in attempt.waiting or verdict.step != STEP:
+        return ()
+    if verdict.failure is not None:
+        failed = Failed(attempt=attempt.number, failure=verdict.failure, judge=verdict.judge, usage=verdict.usage)
+        return (failed,)
+    kept = verdict.model_dump(include={"attempt", "judge", "passed", "score", "pick", "rejected"})
+    return (Judged(**kept, usage=verdict.usage),)
+
+
+def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, ...]:
+    """Return what to do next: end the goal, begin an attempt, or wait."""
+    if standing.accepted:
+        stop = Stop(StopReason.ACCEPTED, "", status=Status.COMPLETED)
+    if stop is None:
+        stop = reason_to_stop(standing)
+        if stop is not None and standing.under_way:
+            return ()
+    if stop is not None:
+        return (Over(outcome=outcome_of(standing, stop, at)),)
+    if may_begin(standing.under_way, standing.bounds.width):
+        return (Began(attempt=standing.begun + 1),)
+    return ()
+
+
+def may_begin(under_way: tuple[Attempt, ...], width: int) -> bool:
+    """Tell whether another attempt may begin: one is made at a time, and up to `width` are under way."""
+    busy = any(attempt.phase is Phase.WORKING or attempt.number == BASELINE for attempt in under_way)
+    return not busy and len(under_way) < width
+
+
+def sends(standing: Standing, events: tuple[Event, ...]) -> Iterator[Message]:
+    """Return what a decision sends: `standing` is where the goal stands after its `events`."""
+    for event in events:
+        match event:
+            case Opened() if not standing.over:
+                at = event.at + timedelta(seconds=standing.bounds.deadline)
+                yield Timer(goal=standing.goal.goal, id=DEADLINE, at=at)
+            case Began(attempt=0):
+                yield from (evaluation(standing, 0, judge) for judge in standing.loop.judges)
+            case Began():
+                yield work(standing, event.attempt)
+            case Produced():
+                yield from (evaluation(standing, event.attempt, judge) for judge in standing.loop.judges)
+            case Judged() if wants_acceptance(standing, event):
+                yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
+            case Over():
+                yield Ended(goal=standing.goal.goal, outcome=event.outcome)
+            case _:
+                pass
+
+
+def wants_acceptance(standing: Standing, event: Judged) -> bool:
+    """Tell whether a verdict has sent its attempt to the acceptance evaluator."""
+    attempt = standing.attempt(event.attempt)
+    return attempt is not None and attempt.phase is Phase.ACCEPTING
+
+
+def work(standing: Standing, attempt: int) -> StepOrder:
+    """Return the order to make a result."""
+    goal, loop = standing.goal, standing.loop
+    return StepOrder(
+        goal=goal.goal,
+        loop=loop.name,
+        step=STEP,
+        attempt=attempt,
+        role=loop.work,
+        input=goal.input,
+        timeout=standing.bounds.step_timeout,
+        hops=goal.hops + 1,
+    )
+
+
+def evaluation(standing: Standing, attempt: int, judge: str) -> StepOrder:
+    """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
+    hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
+    order = work(standing, attempt)
+    return order.model_copy(update={"role": judge, "judge": judge, "acceptance": hidden})
+
+
+def unreadable_result(goal: str, attempt: int, why: str) -> Result:
+    """Return what an unreadable result counts as: its place is taken, so nothing better can come."""
+    return Result(goal=goal, step=STEP, attempt=attempt, failure=Failure(kind=FailureClass.UNREADABLE, message=why))
+
+
+def unreadable_evaluation(goal: str, attempt: int, judge: str, why: str) -> Evaluation:
+    """Return what an unreadable evaluation counts as."""
+    failure = Failure(kind=FailureClass.UNREADABLE, message=why)
+    return Evaluation(goal=goal, step=STEP, attempt=attempt, judge=judge, passed=False, score=0.0, failure=failure)

@@ -1,0 +1,353 @@
+"""Where a goal stands: the state that decisions are made on, and the events that lead to it.
+
+Nobody sets a phase by hand. An attempt moves through this table:
+
+    WORKING ──produced──▶ JUDGING ──passed──▶ ACCEPTING ──passed──▶ ACCEPTED
+       │                     │                    │
+       └──────failed─────────┴───refused/failed───┴──────────────▶ SETTLED
+
+The baseline, attempt 0, enters at JUDGING: there is nothing to make. Where a goal brings nothing for an acceptance
+evaluator, ACCEPTING is passed through at once. JUDGING lasts until every evaluator has spoken. ACCEPTED ends the
+goal; SETTLED makes room for the next attempt. A goal is over exactly when its outcome is set, and then no event
+follows.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from loopwright.actors.loop import Bounds, Loop
+from loopwright.bus.errors import LoopwrightError
+from loopwright.bus.messages import Failure, FailureClass, Goal, Outcome, Usage
+from loopwright.bus.names import Token
+
+
+class Phase(StrEnum):
+    """Where an attempt stands."""
+
+    WORKING = "working"  #: a worker makes a result
+    JUDGING = "judging"  #: the loop's evaluators look at it
+    ACCEPTING = "accepting"  #: the evaluator that the generator never sees looks at it
+    ACCEPTED = "accepted"  #: the goal is met
+    SETTLED = "settled"  #: nothing more will come of it
+
+
+class Mark(StrEnum):
+    """What moves an attempt on."""
+
+    PRODUCED = "produced"
+    PASSED = "passed"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+TRANSITIONS: dict[Phase, dict[Mark, Phase]] = {
+    Phase.WORKING: {Mark.PRODUCED: Phase.JUDGING, Mark.FAILED: Phase.SETTLED},
+    Phase.JUDGING: {Mark.PASSED: Phase.ACCEPTING, Mark.REFUSED: Phase.SETTLED, Mark.FAILED: Phase.SETTLED},
+    Phase.ACCEPTING: {Mark.PASSED: Phase.ACCEPTED, Mark.REFUSED: Phase.SETTLED, Mark.FAILED: Phase.SETTLED},
+    Phase.ACCEPTED: {},
+    Phase.SETTLED: {},
+}
+
+
+class IllegalTransition(LoopwrightError):
+    """An attempt cannot move so from where it stands; a bug in `decide`."""
+
+
+def advance(phase: Phase, mark: Mark) -> Phase:
+    """Return the phase that `mark` leads to."""
+    try:
+        return TRANSITIONS[phase][mark]
+    except KeyError:
+        raise IllegalTransition(f"an attempt that is {phase} cannot be {mark}") from None
+
+
+class Frozen(BaseModel):
+    """A frozen value of the orchestrator's own record."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Opened(Frozen):
+    """The goal was accepted; its loop is pinned."""
+
+    event: Literal["opened"] = "opened"
+    goal: Goal
+    loop: Loop
+    at: datetime
+
+
+class Began(Frozen):
+    """An attempt was begun; 0 is the baseline."""
+
+    event: Literal["began"] = "began"
+    attempt: int
+
+
+class Produced(Frozen):
+    """A worker made a result."""
+
+    event: Literal["produced"] = "produced"
+    attempt: int
+    size: int
+    usage: Usage = Usage()
+
+
+class Judged(Frozen):
+    """An evaluator spoke."""
+
+    event: Literal["judged"] = "judged"
+    attempt: int
+    judge: Token
+    passed: bool
+    score: float
+    pick: JsonValue = None
+    rejected: int = 0
+    usage: Usage = Usage()
+
+
+class Failed(Frozen):
+    """A worker or an evaluator has nothing to show for an attempt."""
+
+    event: Literal["failed"] = "failed"
+    attempt: int
+    failure: Failure
+    judge: Token | None = None
+    usage: Usage = Usage()
+
+
+class Over(Frozen):
+    """The goal has ended."""
+
+    event: Literal["over"] = "over"
+    outcome: Outcome
+
+
+type Event = Annotated[Opened | Began | Produced | Judged | Failed | Over, Field(discriminator="event")]
+
+
+class Best(Frozen):
+    """The best attempt so far."""
+
+    attempt: int
+    score: float
+    pick: JsonValue = None
+
+
+class Attempt(Frozen):
+    """An attempt under way."""
+
+    number: int
+    phase: Phase
+    size: int = 0
+    waiting: tuple[Token, ...] = ()
+    """The evaluators that have not spoken."""
+    score: float = 1.0
+    """The lowest that an evaluator gave."""
+    refused: bool = False
+    pick: JsonValue = None
+
+
+class Standing(Frozen):
+    """Where a goal stands. Its size does not grow with the number of attempts."""
+
+    goal: Goal
+    loop: Loop
+    opened: datetime
+    under_way: tuple[Attempt, ...] = ()
+    begun: int = 0
+    """Attempts begun after the baseline."""
+    steps: int = 0
+    """Pieces of work handed out."""
+    baseline: float | None = None
+    best: Best | None = None
+    since_best: int = 0
+    """Distinct proposals since the best score was seen."""
+    failures: int = 0
+    """Failed attempts in a row."""
+    last_failure: Failure | None = None
+    exhausted: bool = False
+    """The generator has nothing left to try, as far as it has heard; a verdict that comes in may change that."""
+    empty: int = 0
+    """Attempts that were begun in vain, because there was nothing left to try."""
+    false_successes: int = 0
+    usage: Usage = Usage()
+    accepted: bool = False
+    outcome: Outcome | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        """When this goal stops."""
+        return self.loop.bounds.under(self.goal.limits)
+
+    @property
+    def over(self) -> bool:
+        """Whether the goal has ended."""
+        return self.outcome is not None
+
+    def attempt(self, number: int) -> Attempt | None:
+        """Return the attempt of that number, while it is under way."""
+        return next((attempt for attempt in self.under_way if attempt.number == number), None)
+
+
+def evolve(standing: Standing | None, event: Event) -> Standing:
+    """Return where the goal stands after `event`."""
+    if isinstance(event, Opened):
+        return Standing(goal=event.goal, loop=event.loop, opened=event.at)
+    if standing is None or standing.over:
+        raise IllegalTransition(f"{event.event} before the goal was opened, or after it ended")
+    match event:
+        case Began():
+            return begin(standing, event.attempt)
+        case Produced():
+            return produce(standing, event)
+        case Judged():
+            return judge(standing, event)
+        case Failed():
+            return fail(standing, event)
+        case Over():
+            return standing.model_copy(update={"outcome": event.outcome, "under_way": ()})
+
+
+def fold(standing: Standing | None, events: Iterable[Event]) -> Standing | None:
+    """Return where the goal stands after `events`."""
+    for event in events:
+        standing = evolve(standing, event)
+    return standing
+
+
+def begin(standing: Standing, number: int) -> Standing:
+    """Begin an attempt; the baseline goes to the evaluators at once."""
+    if number == 0:
+        attempt = Attempt(number=0, phase=Phase.JUDGING, waiting=standing.loop.judges)
+    else:
+        attempt = Attempt(number=number, phase=Phase.WORKING)
+    return standing.model_copy(
+        update={
+            "under_way": (*standing.under_way, attempt),
+            "begun": max(standing.begun, number),
+            "steps": standing.steps + (len(standing.loop.judges) if number == 0 else 1),
+        }
+    )
+
+
+def produce(standing: Standing, event: Produced) -> Standing:
+    """Hand an attempt's result to every evaluator."""
+    judges = standing.loop.judges
+    standing = spent(standing, event.usage, steps=len(judges))
+    return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, waiting=judges)
+
+
+def judge(standing: Standing, event: Judged) -> Standing:
+    """Note what an evaluator said; the last to speak moves the attempt."""
+    attempt = known(standing, event.attempt)
+    standing = spent(standing, event.usage)
+    if attempt.phase is Phase.ACCEPTING:
+        return accept(standing, attempt, event)
+    waiting = tuple(name for name in attempt.waiting if name != event.judge)
+    heard = {
+        "waiting": waiting,
+        "score": min(attempt.score, event.score),
+        "refused": attempt.refused or not event.passed,
+        "pick": attempt.pick if event.pick is None else event.pick,
+    }
+    if waiting:
+        return replaced(standing, attempt.model_copy(update=heard))
+    if heard["refused"]:
+        return settled(moved(standing, attempt.number, Mark.REFUSED, **heard), attempt.number)
+    standing = moved(standing, attempt.number, Mark.PASSED, **heard)
+    if standing.goal.acceptance is None or standing.loop.acceptance is None:
+        return won(standing, attempt.number)
+    waiting = (standing.loop.acceptance,)
+    return spent(replaced(standing, known(standing, attempt.number).model_copy(update={"waiting": waiting})), steps=1)
+
+
+def accept(standing: Standing, attempt: Attempt, event: Judged) -> Standing:
+    """Note what the acceptance evaluator said: the goal is met, or the success was a false one."""
+    pick = attempt.pick if event.pick is None else event.pick
+    standing = standing.model_copy(update={"false_successes": standing.false_successes + event.rejected})
+    if event.passed:
+        return won(replaced(standing, attempt.model_copy(update={"pick": pick})), attempt.number)
+    standing = moved(standing, attempt.number, Mark.REFUSED)
+    return closed(standing, attempt)
+
+
+def closed(standing: Standing, attempt: Attempt, best: Best | None = None) -> Standing:
+    """Take a judged attempt off: the generator may know more now, and patience starts anew with a better score."""
+    since = 0 if best else standing.since_best + attempt.size
+    return dropped(standing, attempt.number, best=best or standing.best, since_best=since, failures=0, exhausted=False)
+
+
+def won(standing: Standing, number: int) -> Standing:
+    """Make the attempt the best one: the goal is met."""
+    standing = moved(standing, number, Mark.PASSED)
+    attempt = known(standing, number)
+    best = Best(attempt=number, score=attempt.score, pick=attempt.pick)
+    standing = with_baseline(standing, attempt)
+    return dropped(standing, number, best=best, accepted=True, failures=0)
+
+
+def settled(standing: Standing, number: int) -> Standing:
+    """Close an attempt that was judged and refused; keep it if it is the best so far."""
+    attempt = known(standing, number)
+    standing = with_baseline(standing, attempt)
+    if number == 0:
+        return dropped(standing, number)
+    floor = standing.best.score if standing.best else (standing.baseline or 0.0)
+    if attempt.score > floor or (standing.best is None and standing.baseline is None):
+        return closed(standing, attempt, Best(attempt=number, score=attempt.score, pick=attempt.pick))
+    return closed(standing, attempt)
+
+
+def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
+    """Note the baseline's score."""
+    return standing.model_copy(update={"baseline": attempt.score}) if attempt.number == 0 else standing
+
+
+def fail(standing: Standing, event: Failed) -> Standing:
+    """Close an attempt that has nothing to show; an exhausted generator is not a failure."""
+    standing = moved(spent(standing, event.usage), event.attempt, Mark.FAILED)
+    size = known(standing, event.attempt).size
+    if event.failure.kind is FailureClass.EXHAUSTED:
+        return dropped(standing, event.attempt, exhausted=True, empty=standing.empty + 1)
+    return dropped(
+        standing,
+        event.attempt,
+        failures=standing.failures + 1,
+        last_failure=event.failure,
+        since_best=standing.since_best + max(1, size),
+    )
+
+
+def known(standing: Standing, number: int) -> Attempt:
+    """Return the attempt of that number, which is under way."""
+    attempt = standing.attempt(number)
+    if attempt is None:
+        raise IllegalTransition(f"attempt {number} is not under way")
+    return attempt
+
+
+def moved(standing: Standing, number: int, mark: Mark, **heard: object) -> Standing:
+    """Move an attempt on, by the table."""
+    attempt = known(standing, number)
+    return replaced(standing, attempt.model_copy(update={**heard, "phase": advance(attempt.phase, mark)}))
+
+
+def replaced(standing: Standing, attempt: Attempt) -> Standing:
+    """Put an attempt in its place."""
+    under_way = tuple(attempt if each.number == attempt.number else each for each in standing.under_way)
+    return standing.model_copy(update={"under_way": under_way})
+
+
+def dropped(standing: Standing, number: int, **noted: object) -> Standing:
+    """Take an attempt off, with what it leaves behind."""
+    under_way = tuple(each for each in standing.under_way if each.number != number)
+    return standing.model_copy(update={**noted, "under_way": under_way})
+
+
+def spent(standing: Standing, usage: Usage = Usage(), *, steps: int = 0) -> Standing:  # noqa: B008 - frozen
+    """Add to what was spent and handed out."""
+    return standing.model_copy(update={"usage": standing.usage + usage, "steps": standing.steps + steps})

@@ -1,0 +1,127 @@
+"""A goal from any service: submit it, follow it, call it off."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import anyio
+from pydantic import BaseModel, JsonValue
+
+from loopwright.bus.connection import Bus, connect_bus
+from loopwright.bus.envelope import read
+from loopwright.bus.errors import BusError, GoalUnknown
+from loopwright.bus.messages import Cancel, Ended, Goal, Json, Limits, Outcome
+from loopwright.bus.names import GoalId, new_goal_id
+from loopwright.bus.subjects import Subject
+from loopwright.bus.trajectory import Entry, Trajectory
+
+
+class Run:
+    """A goal that was submitted; iterate it for its trajectory, ask it for its outcome."""
+
+    def __init__(self, bus: Bus, goal: GoalId) -> None:
+        self._bus = bus
+        self.goal = goal
+
+    def __aiter__(self) -> AsyncIterator[Entry]:
+        return self.entries()
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Return every message on record from the start, then what comes, until the goal has ended."""
+        trajectory = Trajectory(self._bus, self.goal)
+        async with trajectory.follow() as entries:
+            async for entry in entries:
+                yield entry
+                if isinstance(entry.message, Ended):
+                    return
+
+    async def outcome(self) -> Outcome:
+        """Wait until the goal has ended, and return how."""
+        trajectory = Trajectory(self._bus, self.goal, kinds=frozenset({"event"}))
+        async with trajectory.follow() as entries:
+            async for entry in entries:
+                if isinstance(entry.message, Ended):
+                    return entry.message.outcome
+        raise BusError(f"The record of {self.goal} ended before the goal did.")
+
+    async def ended(self) -> Outcome | None:
+        """Return how the goal ended, or None while it has not."""
+        found = await self._bus.last(Subject.of("event", ns=self._bus.ns, goal=self.goal))
+        if found is None:
+            return None
+        return read(Ended, await self._bus.body(found.data, found.headers), found.headers).outcome
+
+    async def known(self) -> None:
+        """Return if the goal was accepted.
+
+        Raises:
+            GoalUnknown: nothing is on record for it.
+        """
+        if await self._bus.last(Subject.of("decision", ns=self._bus.ns, goal=self.goal)) is None:
+            raise GoalUnknown(self.goal)
+
+    async def cancel(self, why: str = "") -> None:
+        """Call the goal off; a goal that has ended stays as it is."""
+        subject = Subject.of("ctl", ns=self._bus.ns, goal=self.goal)
+        await self._bus.publish(subject, Cancel(goal=self.goal, why=why), id=f"{self.goal}-cancel")
+
+
+class Goals:
+    """The client's side of the bus."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+
+    async def submit(
+        self,
+        loop: str,
+        input: BaseModel | Json,
+        *,
+        goal: str | None = None,
+        acceptance: BaseModel | Json | None = None,
+        limits: Limits | None = None,
+    ) -> Run:
+        """Publish a goal and return once the broker has stored it. The same `goal` twice is one goal.
+
+        Raises:
+            IntakeFull: too many goals wait.
+            BusUnreachable: the broker does not answer.
+        """
+        id_ = GoalId(goal) if goal else new_goal_id()
+        document = Goal(
+            goal=id_, loop=loop, input=as_json(input), acceptance=as_json(acceptance), limits=limits or Limits()
+        )
+        await self.bus.publish(Subject.of("goal", ns=self.bus.ns, loop=loop), document, id=id_)
+        return Run(self.bus, id_)
+
+    def run(self, goal: str) -> Run:
+        """Return the run of a goal that was submitted before."""
+        return Run(self.bus, GoalId(goal))
+
+
+def as_json[T: Json | None](value: BaseModel | T) -> Json | T:
+    """Return plain JSON of a model, and anything else as it is."""
+    return cast(dict[str, JsonValue], value.model_dump(mode="json")) if isinstance(value, BaseModel) else value
+
+
+@asynccontextmanager
+async def connect(url: str | None = None, *, ns: str = "default", name: str = "") -> AsyncIterator[Goals]:
+    """Connect to the bus as a client; see `connect_bus` for the address and the errors."""
+    async with connect_bus(url, ns=ns, name=name) as bus:
+        yield Goals(bus)
+
+
+async def wait_until_known(run: Run, seconds: float) -> None:
+    """Wait until an orchestrator has accepted the goal.
+
+    Raises:
+        GoalUnknown: none has within `seconds`.
+    """
+    until = anyio.current_time() + seconds
+    while True:
+        try:
+            return await run.known()
+        except GoalUnknown:
+            if anyio.current_time() > until:
+                raise
+        await anyio.sleep(0.05)

@@ -1,0 +1,327 @@
+"""A connection to the bus: guarded writes, last words, inboxes. One server, nothing else."""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import anyio
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from loopwright.bus import streams
+from loopwright.bus.blobs import Blobs
+from loopwright.bus.envelope import TYPE, Envelope, encode
+from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, NotPermitted, ServerTooOld
+from loopwright.bus.inbox import Delivery, Inbox
+from loopwright.bus.messages import Due, Message, Timer
+from loopwright.bus.server import NEEDED, is_new_enough, without_secrets
+from loopwright.bus.subjects import INTAKE, LOOP, Subject
+
+log = structlog.get_logger()
+
+LEASE = 2.0
+"""Seconds without a sign of life after which a worker's step goes to another."""
+ANSWER = 5.0
+"""Seconds one request to the server may take."""
+PERSISTENCE = 60.0
+"""Seconds a write is repeated while the server cannot be reached."""
+READ_AHEAD = 256
+"""Messages of a record that are fetched before anybody asks."""
+BY_REFERENCE = 256 * 1024
+"""Bytes from which on a body goes to the object store, and the message carries its name."""
+BODY = "Loopwright-Body"
+"""The header with that name."""
+WRONG_SEQUENCE = 10071
+STREAM_FULL = frozenset({10077, 10047, 10122})
+
+type Headers = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message as the stream keeps it."""
+
+    subject: str
+    seq: int
+    data: bytes
+    headers: Headers
+    time: datetime
+
+    @classmethod
+    def of(cls, raw: RawStreamMsg) -> "Stored":
+        """Return what a direct get brought."""
+        return cls(raw.subject or "", raw.seq or 0, raw.data or b"", raw.headers or {}, raw.time or datetime.now(UTC))
+
+
+class Bus:
+    """A connection that speaks in our subjects and messages."""
+
+    def __init__(self, nc: Client, js: JetStreamContext, blobs: Blobs, *, ns: str, name: str) -> None:
+        self.nc = nc
+        self.js = js
+        self.blobs = blobs
+        self.ns = ns
+        self.name = name
+
+    async def publish(
+        self, subject: Subject, message: Message, *, id: str, cause: str = "", guard: int | None = None
+    ) -> int:
+        """Write a message and return its sequence once the server has stored it.
+
+        `guard` is the sequence that the subject's last message must have, 0 for none.
+
+        Raises:
+            GuardLost: another was there first.
+            IntakeFull: the queue of goals takes no more.
+            BusUnreachable: no answer for a minute.
+        """
+        kind = str(type(message).model_fields["kind"].default)
+        goal = str(getattr(message, "goal", ""))
+        headers = Envelope(id, f"/loopwright/{self.name}", goal=goal, cause=cause).headers(kind)
+        return await self.write(str(subject), encode(message), headers, guard=guard)
+
+    async def write(self, subject: str, data: bytes, headers: Headers, *, guard: int | None = None) -> int:
+        """Write bytes as they are; see `publish`."""
+        if guard is not None:
+            # A guard alone tells who was first; the dedupe window would call a rival's write ours.
+            headers = {name: value for name, value in headers.items() if name != "Nats-Msg-Id"}
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(guard)
+        if len(data) > BY_REFERENCE:
+            headers = headers | {BODY: await self.blobs.put(data)}
+            data = b""
+        return await self._persist(subject, data, headers)
+
+    async def _persist(self, subject: str, data: bytes, headers: Headers) -> int:
+        """Repeat a write until the server answers; both guards and message ids make that harmless."""
+        until, pause = anyio.current_time() + PERSISTENCE, 0.05
+        while True:
+            try:
+                return (await self.js.publish(subject, data, timeout=ANSWER, headers=dict(headers))).seq
+            except APIError as error:
+                if error.err_code == WRONG_SEQUENCE:
+                    raise GuardLost(subject) from None
+                if error.err_code in STREAM_FULL and subject.startswith("lw.v1.goal."):
+                    raise IntakeFull(INTAKE) from None
+                if error.code != 503:
+                    raise NotPermitted(f"{error.description} (on {subject})") from None
+                reason = str(error.description)
+            except (MaxPayloadError, ValueError) as error:
+                raise NotPermitted(f"{error} (on {subject})") from None
+            except (NatsError, NoStreamResponseError) as error:
+                reason = str(error) or type(error).__name__
+            if anyio.current_time() > until:
+                raise BusUnreachable(self.address, reason)
+            log.info("bus.retry", subject=subject, reason=reason)
+            await anyio.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+    async def set_timer(self, timer: Timer) -> None:
+        """Have the broker say `Due` at a time; no process of ours waits for it."""
+        at = timer.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        due = Due(goal=timer.goal, id=timer.id)
+        headers = {
+            "Nats-Schedule": f"@at {at}",
+            "Nats-Schedule-Target": str(Subject.of("due", ns=self.ns, goal=timer.goal, id=timer.id)),
+            "ce-type": TYPE.format("due"),
+        }
+        await self.write(str(Subject.of("timer", ns=self.ns, goal=timer.goal, id=timer.id)), encode(due), headers)
+
+    @property
+    def address(self) -> str:
+        """The server's address, without secrets."""
+        url = self.nc.connected_url
+        return without_secrets(url.geturl()) if url else "the NATS server"
+
+    async def body(self, data: bytes, headers: Headers) -> bytes:
+        """Return a message's body, wherever it is kept.
+
+        Raises:
+            Unreadable: the object store does not have it.
+        """
+        name = headers.get(BODY)
+        return await self.blobs.get(name) if name else data
+
+    async def last(self, subject: Subject | str) -> Stored | None:
+        """Return the last message on a subject, if any. Not read-your-writes: guard what you write on it."""
+        for pause in (0.1, 0.5, 2.0, None):
+            try:
+                return Stored.of(await self.js.get_last_msg(LOOP, str(subject), direct=True))
+            except NotFoundError:
+                return None
+            except NatsError as error:
+                if pause is None:
+                    raise BusUnreachable(self.address, str(error) or type(error).__name__) from error
+                await anyio.sleep(pause)
+        raise AssertionError("the last pause raises")
+
+    async def consumer(self, stream: str, name: str, filters: list[str], *, lease: float = LEASE) -> Inbox:
+        """Return the inbox of a durable consumer, which any number of processes share."""
+        config = ConsumerConfig(
+            durable_name=name,
+            filter_subjects=filters,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=lease,
+            max_ack_pending=10_000,
+            max_deliver=-1,
+        )
+
+        async def create() -> str:
+            await self.js.add_consumer(stream, config)
+            return name
+
+        return Inbox(self.nc, stream, await self._translated(create), lost=create)
+
+    async def reader(self, filters: list[str], *, after: Callable[[], int]) -> tuple[Inbox, int]:
+        """Return the inbox of a passing consumer that reads on behind `after`, and how many messages wait there."""
+        waiting = 0
+
+        async def create() -> str:
+            nonlocal waiting
+            config = ConsumerConfig(
+                filter_subjects=filters,
+                ack_policy=AckPolicy.NONE,
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                opt_start_seq=after() + 1,
+                inactive_threshold=30.0,
+                mem_storage=True,
+            )
+            info = await self.js.add_consumer(LOOP, config)
+            waiting = info.num_pending or 0
+            return str(info.name)
+
+        return Inbox(self.nc, LOOP, await self._translated(create), lost=create, ahead=READ_AHEAD), waiting
+
+    async def _translated(self, create: Callable[[], Awaitable[str]]) -> str:
+        try:
+            return await create()
+        except APIError as error:
+            raise NotPermitted(f"creating a consumer: {error.description}") from error
+        except NatsError as error:
+            raise BusUnreachable(self.address, str(error) or type(error).__name__) from error
+
+    async def shout(self, subject: Subject, message: Message) -> None:
+        """Say something that may be lost."""
+        await self.nc.publish(str(subject), encode(message))
+
+    @asynccontextmanager
+    async def overhear(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
+        """Hear what is said on a subject from now on; some of it may be lost."""
+        subscription = await self.nc.subscribe(subject, cb=heard)
+        try:
+            yield
+        finally:
+            if not self.nc.is_closed:
+                await subscription.unsubscribe()
+
+
+@asynccontextmanager
+async def connect_bus(url: str | None = None, *, ns: str = "default", name: str = "") -> AsyncIterator[Bus]:
+    """Connect to the bus and make its streams exist.
+
+    `url` defaults to ``LOOPWRIGHT_NATS_URL``, else to a server on this machine.
+
+    Raises:
+        BusUnreachable: no server answers.
+        ServerTooOld: it answers and is too old.
+        NotPermitted: it does not let us in, or has JetStream switched off.
+    """
+    url = url or os.environ.get("LOOPWRIGHT_NATS_URL") or "nats://127.0.0.1:4222"
+    await refuse_unreachable(url)
+    name = name or f"{socket.gethostname().lower()}-{os.getpid()}"
+    nc = await open_connection(url, name)
+    try:
+        js = nc.jetstream(timeout=ANSWER)
+        yield Bus(nc, js, await prepare(nc, js, url), ns=ns, name=name)
+    finally:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(2):
+            await close(nc)
+
+
+async def refuse_unreachable(url: str) -> None:
+    """Raise unless something listens at the address: the client would go on trying for minutes."""
+    try:
+        parts = urlsplit(url if "://" in url else f"nats://{url}")
+        host, port = parts.hostname or "127.0.0.1", parts.port or 4222
+    except ValueError as error:
+        raise BusUnreachable(url, f"not an address: {error}") from None
+    try:
+        with anyio.fail_after(ANSWER):
+            stream = await anyio.connect_tcp(host, port)
+            await stream.aclose()
+    except (OSError, TimeoutError) as error:
+        raise BusUnreachable(without_secrets(url), str(error) or "no answer") from None
+
+
+async def open_connection(url: str, name: str) -> Client:
+    """Return a client that reconnects for ever, and logs instead of printing."""
+
+    async def on_disconnect() -> None:
+        log.info("nats.disconnected")
+
+    async def on_reconnect() -> None:
+        log.info("nats.reconnected")
+
+    last: list[Exception] = []
+
+    async def on_error(error: Exception) -> None:
+        last.append(error)
+        log.info("nats.error", reason=str(error) or type(error).__name__)
+
+    try:
+        with anyio.fail_after(ANSWER):
+            return await nats.connect(
+                url,
+                name=name,
+                error_cb=on_error,
+                disconnected_cb=on_disconnect,
+                reconnected_cb=on_reconnect,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.25,
+                connect_timeout=int(ANSWER),
+            )
+    except (NatsError, OSError, ValueError) as error:
+        if last and "authorization" in str(last[-1]).lower():
+            raise NotPermitted("this connection") from error
+        raise BusUnreachable(without_secrets(url), str(error) or type(error).__name__) from error
+
+
+async def prepare(nc: Client, js: JetStreamContext, url: str) -> Blobs:
+    """Check the server, make what we need exist, and return the object store."""
+    version = str(nc.connected_server_version).strip("<>").rpartition(" v")[2]
+    if not is_new_enough(version):
+        raise ServerTooOld(version, ".".join(str(part) for part in NEEDED))
+    try:
+        await streams.ensure(js)
+        return Blobs(await js.object_store(streams.BLOBS))
+    except APIError as error:
+        raise NotPermitted(
+            f"{error.description or 'JetStream'} (JetStream must be enabled, with file storage)"
+        ) from error
+    except NatsError as error:
+        raise BusUnreachable(without_secrets(url), f"JetStream does not answer: {error}") from error
+
+
+async def close(nc: Client) -> None:
+    """Flush and close, even when the server has gone."""
+    try:
+        if nc.is_connected:
+            await nc.flush(1)
+    except NatsError as error:
+        log.info("nats.flush_failed", reason=str(error) or type(error).__name__)
+    await nc.close()
+
+
+def delivery_id(delivery: Delivery) -> str:
+    """Return what identifies a message for ever: its stream and its place in it."""
+    return f"{delivery.msg.metadata.stream}-{delivery.seq}"

@@ -1,0 +1,164 @@
+"""CloudEvents 1.0 on NATS: binary mode out; in, binary mode, structured JSON, and for goals plain JSON or text.
+
+The body is the message, the headers say what it is: ``ce-id`` (also ``Nats-Msg-Id``), ``ce-type`` ending in ``.v1``,
+``ce-source``, ``ce-time``, ``ce-correlationid`` (the goal), ``ce-causationid`` and ``traceparent``.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+from pydantic import JsonValue, ValidationError
+
+from loopwright.bus.errors import Unreadable
+from loopwright.bus.messages import (
+    Cancel,
+    Due,
+    Ended,
+    Evaluation,
+    Goal,
+    Live,
+    Message,
+    Result,
+    StepOrder,
+    Timer,
+)
+from loopwright.bus.names import is_token
+
+TYPE = "loopwright.{}.v1"
+MODELS: dict[str, type[Message]] = {
+    "goal": Goal,
+    "step": StepOrder,
+    "result": Result,
+    "evaluation": Evaluation,
+    "cancel": Cancel,
+    "timer": Timer,
+    "due": Due,
+    "ended": Ended,
+    "live": Live,
+}
+"""Each message by its kind. The orchestrator's own record, the decision, is read only by orchestrators."""
+MAX_BODY = 900_000
+"""Bytes of one message; with its headers it stays below the server's default limit of 1 MB."""
+MAX_HOPS = 32
+STRUCTURED = "application/cloudevents+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What stands on the outside of a message."""
+
+    id: str
+    source: str
+    goal: str = ""
+    cause: str = ""
+    trace: str = ""
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def headers(self, kind: str) -> dict[str, str]:
+        """Return the headers for a message of `kind`."""
+        headers = {
+            "Nats-Msg-Id": self.id,
+            "ce-specversion": "1.0",
+            "ce-id": self.id,
+            "ce-type": TYPE.format(kind),
+            "ce-source": self.source,
+            "ce-time": self.time.isoformat(),
+            "content-type": "application/json",
+        }
+        extra = {"ce-correlationid": self.goal, "ce-causationid": self.cause, "traceparent": self.trace}
+        return headers | {name: value for name, value in extra.items() if value}
+
+
+def encode(message: Message) -> bytes:
+    """Return the body of a message."""
+    return message.model_dump_json(exclude_defaults=True, exclude={"kind"}).encode()
+
+
+def read[M: Message](model: type[M], data: bytes, headers: Mapping[str, str]) -> M:
+    """Return the message of `model` in a body, from binary or structured mode.
+
+    Raises:
+        Unreadable: with one sentence that says why.
+    """
+    refuse_other_types(model, headers.get("ce-type"))
+    body = parse_json(data)
+    if headers.get("content-type", "").startswith(STRUCTURED):
+        body = unwrap(model, body)
+    return validate(model, body)
+
+
+def refuse_other_types(model: type[Message], declared: object) -> None:
+    """Raise unless what a message says of its type fits the model."""
+    kind = model.model_fields["kind"].default
+    if declared is not None and declared != TYPE.format(kind):
+        raise Unreadable(f"its type is {str(declared)[:80]!r}, and only {TYPE.format(kind)!r} is understood here")
+
+
+def parse_json(data: bytes) -> JsonValue:
+    """Return the JSON in a body; refuse what is oversized, not UTF-8 or not JSON."""
+    if len(data) > MAX_BODY:
+        raise Unreadable(f"its body of {len(data):,} bytes is over the limit of {MAX_BODY:,}")
+    try:
+        return cast(JsonValue, json.loads(data.decode()))
+    except UnicodeDecodeError:
+        raise Unreadable("its body is not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"its body is not JSON: {error}") from None
+
+
+def unwrap(model: type[Message], body: JsonValue) -> JsonValue:
+    """Return the data of a structured CloudEvent."""
+    if not isinstance(body, dict) or body.get("specversion") != "1.0":
+        raise Unreadable("it says it is a structured CloudEvent, and is none of version 1.0")
+    refuse_other_types(model, body.get("type", ""))
+    return body.get("data")
+
+
+def validate[M: Message](model: type[M], body: JsonValue) -> M:
+    """Return the model with this content, or say in one sentence what is wrong with it."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise Unreadable(f"{where}: {first['msg']}") from None
+
+
+def read_goal(data: bytes, headers: Mapping[str, str], *, loop: str, fallback_id: str) -> Goal:
+    """Return the goal that any service published: a goal document, any JSON as its input, or plain text.
+
+    Its id is the message's, else the document's, else `fallback_id`.
+
+    Raises:
+        Unreadable: with one sentence that says why.
+    """
+    refuse_other_types(Goal, headers.get("ce-type"))
+    document, event_id = goal_document(data, headers)
+    given = headers.get("Nats-Msg-Id") or headers.get("ce-id") or event_id or document.get("goal") or fallback_id
+    if not isinstance(given, str) or not is_token(given):
+        raise Unreadable(f"{str(given)[:80]!r} cannot be a goal's id: use a-z, 0-9, _ and -, at most 63")
+    return validate(Goal, {**document, "goal": given, "loop": loop})
+
+
+def goal_document(data: bytes, headers: Mapping[str, str]) -> tuple[dict[str, JsonValue], JsonValue]:
+    """Return the fields of a goal, however they were written, and the id of the structured event around them."""
+    text = data.lstrip()
+    if not text.startswith((b"{", b"[")) and "ce-type" not in headers:
+        if len(data) > MAX_BODY:
+            raise Unreadable(f"its body of {len(data):,} bytes is over the limit of {MAX_BODY:,}")
+        try:
+            return {"input": {"text": data.decode()}}, None
+        except UnicodeDecodeError:
+            raise Unreadable("its body is not UTF-8") from None
+    body, event_id = parse_json(data), None
+    if isinstance(body, dict) and "specversion" in body:
+        event_id = body.get("id")
+        body = unwrap(Goal, body)
+    if isinstance(body, dict) and "input" in body:
+        return dict(body), event_id
+    if isinstance(body, dict) and "ce-type" in headers:
+        return dict(body), event_id
+    return {"input": body if isinstance(body, dict) else {"data": body}}, event_id

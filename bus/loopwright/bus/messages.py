@@ -1,0 +1,264 @@
+"""What actors say: one frozen model a kind of message.
+
+Unknown fields are kept, so that a message of a newer minor version travels through older processes unharmed.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from loopwright.bus.names import Token
+
+type Json = dict[str, JsonValue]
+Text = Annotated[str, Field(max_length=65_536)]
+
+
+class Message(BaseModel):
+    """A frozen value that travels between actors."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Usage(Message):
+    """What was spent; sums over attempts."""
+
+    model_calls: int = Field(default=0, ge=0)
+    tokens_in: int = Field(default=0, ge=0)
+    tokens_out: int = Field(default=0, ge=0)
+    cost: float = Field(default=0.0, ge=0.0)
+    """US dollars, 0 where the price is not known."""
+    candidates: int = Field(default=0, ge=0)
+    """Distinct proposals that were evaluated."""
+    worker_seconds: float = Field(default=0.0, ge=0.0)
+    """Wall-clock seconds that workers spent."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields})
+
+
+class FailureClass(StrEnum):
+    """Why an attempt has nothing to show; decides what happens next."""
+
+    TRANSIENT = "transient"  #: the same may well succeed later
+    MISUSE = "misuse"  #: the answer was unusable; saying so may help
+    MISSING = "missing"  #: the input lacks something that no retry brings
+    POLICY = "policy"  #: not allowed, or no credentials: stop
+    TIMEOUT = "timeout"  #: it took longer than the step may
+    EXHAUSTED = "exhausted"  #: there is nothing left to try
+    CRASHED = "crashed"  #: every process that took it died, or it raised what nobody expected
+    UNREADABLE = "unreadable"  #: the answer could not be understood
+
+
+class Failure(Message):
+    """A classified failure, with one sentence for a person."""
+
+    kind: FailureClass
+    message: Text = ""
+
+
+class Limits(Message):
+    """What a goal may spend, and when it counts as stuck. None: the loop's own figure."""
+
+    attempts: int | None = Field(default=None, ge=1)
+    """Attempts after the baseline."""
+    deadline: float | None = Field(default=None, gt=0)
+    """Seconds from acceptance to the end; held by the broker."""
+    step_timeout: float | None = Field(default=None, gt=0)
+    """Seconds that one attempt of one worker may take."""
+    patience: int | None = Field(default=None, ge=1)
+    """Distinct proposals without a better score before the loop counts as stuck."""
+    width: int | None = Field(default=None, ge=1, le=64)
+    """Attempts that may be under way at once."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens in and out, all attempts together."""
+    cost: float | None = Field(default=None, gt=0)
+    """US dollars, all attempts together."""
+
+
+class Goal(Message):
+    """What somebody wants done."""
+
+    kind: Literal["goal"] = "goal"
+    goal: Token
+    """Chosen by the publisher; accepted once, for ever."""
+    loop: Token
+    input: Json = Field(default_factory=dict[str, JsonValue])
+    """What the workers are given."""
+    acceptance: Json | None = None
+    """What only the acceptance evaluator is given; the generator never sees it."""
+    limits: Limits = Limits()
+    hops: int = Field(default=0, ge=0)
+    """Messages between this goal and the first cause."""
+
+
+class StepOrder(Message):
+    """One attempt at one unit of work, for one role; an evaluator's work is to judge the attempt's result."""
+
+    kind: Literal["step"] = "step"
+    goal: Token
+    loop: Token
+    step: Token
+    attempt: int = Field(ge=0)
+    """Counts from one; 0 is the baseline, the input as it stands."""
+    role: Token
+    judge: Token | None = None
+    """Set when the work is to judge."""
+    input: Json = Field(default_factory=dict[str, JsonValue])
+    acceptance: Json | None = None
+    timeout: float = Field(default=600.0, gt=0)
+    """Seconds the worker may take."""
+    hops: int = Field(default=0, ge=0)
+
+
+class Result(Message):
+    """What an attempt produced, or why it did not."""
+
+    kind: Literal["result"] = "result"
+    goal: Token
+    step: Token
+    attempt: int = Field(ge=0)
+    worker: str = ""
+    output: JsonValue = None
+    size: int = Field(default=1, ge=0)
+    """Distinct proposals in the output."""
+    failure: Failure | None = None
+    usage: Usage = Usage()
+    seconds: float = Field(default=0.0, ge=0.0)
+
+
+class Verdict(Message):
+    """What an evaluator thinks of a result."""
+
+    passed: bool
+    score: float = Field(ge=0.0, le=1.0)
+    feedback: Text = ""
+    """What the generator should know; one that judges acceptance says nothing here."""
+    pick: JsonValue = None
+    """Which part of the output the verdict speaks of, where the output offers several."""
+    rejected: int = Field(default=0, ge=0)
+    """How many parts of the output an acceptance evaluator found to be false successes."""
+    evidence: Json = Field(default_factory=dict[str, JsonValue])
+    usage: Usage = Usage()
+
+
+class Evaluation(Verdict):
+    """An evaluator's verdict on one attempt, or why it could not reach one."""
+
+    kind: Literal["evaluation"] = "evaluation"
+    goal: Token
+    step: Token
+    attempt: int = Field(ge=0)
+    judge: Token
+    worker: str = ""
+    failure: Failure | None = None
+    """Set when the evaluator itself could not do its work."""
+    seconds: float = Field(default=0.0, ge=0.0)
+
+
+class Cancel(Message):
+    """A client wants the goal to end now."""
+
+    kind: Literal["cancel"] = "cancel"
+    goal: Token
+    why: Text = ""
+
+
+class Timer(Message):
+    """The broker is to say, later, that a time has come."""
+
+    kind: Literal["timer"] = "timer"
+    goal: Token
+    id: Token
+    at: datetime
+    """When."""
+
+
+class Due(Message):
+    """A time has come."""
+
+    kind: Literal["due"] = "due"
+    goal: Token
+    id: Token
+
+
+class Status(StrEnum):
+    """Where a goal stands, in A2A's words."""
+
+    WORKING = "working"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+
+
+class StopReason(StrEnum):
+    """Why a goal ended. A closed list."""
+
+    ACCEPTED = "accepted"  #: the goal is met
+    DEADLINE = "deadline"  #: its time ran out
+    STEP_TIMEOUT = "step_timeout"  #: attempt after attempt ran out of time
+    ATTEMPTS = "attempts"  #: no attempts are left
+    TOKENS = "tokens"  #: the token budget is spent
+    COST = "cost"  #: the money is spent
+    PLATEAU = "plateau"  #: the score stopped improving, or there is nothing left to try
+    HOPS = "hops"  #: the chain of messages is too long
+    REJECTED = "rejected"  #: it cannot be worked on as it was given
+    CANCELLED = "cancelled"  #: somebody called it off
+    ERROR = "error"  #: something that more attempts will not mend
+
+
+class Outcome(Message):
+    """How a goal ended."""
+
+    schema_version: Literal[1] = 1
+    goal: Token
+    loop: Token
+    status: Status
+    reason: StopReason
+    why: Text = ""
+    """One sentence for a person."""
+    score: float = 0.0
+    """Of the best attempt, 0..1."""
+    baseline: float | None = None
+    """Score of the input as it stood; None where the loop does not judge it."""
+    best: JsonValue = None
+    """What the best attempt produced."""
+    best_attempt: int | None = None
+    attempts: int = 0
+    """Attempts begun after the baseline."""
+    steps: int = 0
+    """Pieces of work handed out, evaluations included."""
+    false_successes: int = 0
+    """Results that passed the loop's evaluators and failed acceptance."""
+    seconds: float = 0.0
+    """From acceptance to the end, by the broker's clock."""
+    usage: Usage = Usage()
+    fault: Failure | None = None
+    """What kept it from succeeding, where one failure did."""
+    evidence: Json = Field(default_factory=dict[str, JsonValue])
+    """Figures behind the reason."""
+    unverified: str = ""
+    """What nobody checked about the best attempt."""
+
+
+class Ended(Message):
+    """The goal has ended; the last message of its trajectory that matters."""
+
+    kind: Literal["ended"] = "ended"
+    goal: Token
+    outcome: Outcome
+
+
+class Live(Message):
+    """A glimpse of a worker at work; may be lost."""
+
+    kind: Literal["live"] = "live"
+    goal: Token
+    worker: str
+    role: Token
+    step: Token
+    attempt: int
+    text: Text = ""
+    """What it does now; empty when it has finished."""

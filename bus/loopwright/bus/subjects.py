@@ -1,0 +1,168 @@
+"""Every subject there is: built here, parsed here, and told to people from here.
+
+A subject is ``lw.v1.{kind}.…``; the table `KINDS` names the tokens behind the kind. `role` stands before `goal`
+in a step so that one filter serves a role.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from loopwright.bus.errors import Unreadable
+from loopwright.bus.names import is_token
+
+PREFIX = "lw.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the table of subjects."""
+
+    name: str
+    tokens: tuple[str, ...]
+    stream: str
+    """The stream that keeps it; empty for what may be lost."""
+    who: str
+    """Writer → reader."""
+    guard: str
+    """What keeps it from being written twice, or lost."""
+
+    @property
+    def pattern(self) -> str:
+        """The subject with its tokens in braces, for people."""
+        return ".".join([PREFIX, self.name, *(f"{{{token}}}" for token in self.tokens)])
+
+    @property
+    def wildcard(self) -> str:
+        """The subject that matches every message of the kind."""
+        return ".".join([PREFIX, self.name, *("*" for _ in self.tokens)])
+
+
+INTAKE = "INTAKE"
+LOOP = "LOOP"
+DEAD = "DEAD"
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "goal",
+            ("ns", "loop"),
+            INTAKE,
+            "any service → orchestrators",
+            "message id = goal id; a full queue is an error to the sender",
+        ),
+        Kind(
+            "decision",
+            ("ns", "goal"),
+            LOOP,
+            "orchestrator → itself, auditors",
+            "expects the sequence it was decided on; the first expects none, so a goal id is accepted once for ever",
+        ),
+        Kind(
+            "step",
+            ("ns", "role", "goal", "step", "attempt"),
+            LOOP,
+            "orchestrator → workers of the role",
+            "expects that there is none yet",
+        ),
+        Kind(
+            "result",
+            ("ns", "goal", "step", "attempt"),
+            LOOP,
+            "worker → orchestrators",
+            "expects that there is none yet: the first wins, for ever",
+        ),
+        Kind(
+            "eval",
+            ("ns", "goal", "step", "attempt", "judge"),
+            LOOP,
+            "evaluator → orchestrators",
+            "expects that there is none yet: the first wins, for ever",
+        ),
+        Kind(
+            "event",
+            ("ns", "goal"),
+            LOOP,
+            "orchestrator → clients, screens",
+            "expects that there is none yet: a goal ends once",
+        ),
+        Kind("ctl", ("ns", "goal"), LOOP, "client → orchestrators, workers", "a repeated word changes nothing"),
+        Kind("timer", ("ns", "goal", "id"), LOOP, "orchestrator → the broker", "one timer a subject, the last wins"),
+        Kind("due", ("ns", "goal", "id"), LOOP, "the broker → orchestrators", "a late timer changes nothing"),
+        Kind(
+            "dead",
+            ("ns", "role", "goal", "step"),
+            DEAD,
+            "runtime → operator",
+            "the unreadable message as it came, with the reason in its headers",
+        ),
+        Kind("live", ("ns", "goal"), "", "worker → screens", "may be lost"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One subject: its kind and the values of its tokens, in the order of the table."""
+
+    kind: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be parsed again."""
+        tokens = KINDS[self.kind].tokens
+        if len(tokens) != len(self.values):
+            raise Unreadable(f"a {self.kind} subject has the tokens {', '.join(tokens)}")
+        for token, value in zip(tokens, self.values, strict=True):
+            if not is_token(value):
+                raise Unreadable(f"{value!r} cannot be the {token} of a subject: use a-z, 0-9, _ and -, at most 63")
+
+    @classmethod
+    def of(cls, kind: str, /, **values: str | int) -> Self:
+        """Return the subject of `kind` with these tokens.
+
+        Raises:
+            Unreadable: a token cannot stand in a subject.
+        """
+        return cls(kind, tuple(str(values[token]) for token in KINDS[kind].tokens))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the subject that `text` spells.
+
+        Raises:
+            Unreadable: it is none of ours.
+        """
+        lw, version, name, *tokens = [*text.split("."), "", "", ""][: max(3, text.count(".") + 1)]
+        if f"{lw}.{version}" != PREFIX:
+            raise Unreadable(f"{text!r} is not a subject of {PREFIX}")
+        if name not in KINDS:
+            raise Unreadable(f"{name!r} is not a kind of message of {PREFIX}")
+        return cls(name, tuple(tokens))
+
+    def __getitem__(self, token: str) -> str:
+        return self.values[KINDS[self.kind].tokens.index(token)]
+
+    def __str__(self) -> str:
+        return ".".join([PREFIX, self.kind, *self.values])
+
+
+def of_goal(ns: str, goal: str) -> list[str]:
+    """Return the filters that together match everything on record for one goal."""
+    return [
+        ".".join([PREFIX, kind.name, *({"ns": ns, "goal": goal}.get(token, "*") for token in kind.tokens)])
+        for kind in KINDS.values()
+        if kind.stream == LOOP and kind.name not in {"timer", "due"}
+    ]
+
+
+def stream_subjects(stream: str) -> list[str]:
+    """Return the subjects that a stream keeps."""
+    return [f"{PREFIX}.{kind.name}.>" for kind in KINDS.values() if kind.stream == stream]
+
+
+def table() -> str:
+    """Return the table of subjects in Markdown, as the README has it."""
+    rows = ["| subject | stream | writer → reader | guard |", "|---|---|---|---|"]
+    rows += [f"| `{kind.pattern}` | {kind.stream or 'none'} | {kind.who} | {kind.guard} |" for kind in KINDS.values()]
+    return "\n".join(rows)

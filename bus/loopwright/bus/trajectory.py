@@ -1,0 +1,82 @@
+"""A goal's trajectory: every message on its record, in the order in which the broker stored them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import anyio
+
+from loopwright.bus.connection import ANSWER, Bus
+from loopwright.bus.envelope import MODELS, read
+from loopwright.bus.errors import Unreadable
+from loopwright.bus.inbox import Delivery, Inbox
+from loopwright.bus.messages import Message
+from loopwright.bus.subjects import Subject, of_goal
+
+SAID_AS = {"eval": "evaluation", "ctl": "cancel", "event": "ended"}
+"""The kind of message on a subject, where it has another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message on record."""
+
+    seq: int
+    time: datetime
+    subject: Subject
+    message: Message | None
+    """None for what is the orchestrator's own, and for what cannot be read."""
+
+
+async def entry_of(bus: Bus, delivery: Delivery) -> Entry:
+    """Return what a delivery says; a message that cannot be read is on record all the same."""
+    subject = Subject.parse(delivery.subject)
+    model = MODELS.get(SAID_AS.get(subject.kind, subject.kind))
+    message = None
+    if model is not None:
+        try:
+            message = read(model, await bus.body(delivery.data, delivery.headers), delivery.headers)
+        except Unreadable:
+            message = None
+    return Entry(delivery.seq, delivery.time, subject, message)
+
+
+class Trajectory:
+    """A reader of one goal's record, from a given place on, that waits for what is still to come."""
+
+    def __init__(self, bus: Bus, goal: str, *, kinds: frozenset[str] | None = None, after: int = 0) -> None:
+        self._bus = bus
+        self._filters = [text for text in of_goal(bus.ns, goal) if kinds is None or text.split(".")[2] in kinds]
+        self.seen = after
+        """Sequence of the last entry that was read."""
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncIterator[AsyncIterator[Entry]]:
+        """Read from here on, for ever; the consumer is made anew after `seen` when the broker loses it."""
+        inbox, _ = await self._bus.reader(self._filters, after=lambda: self.seen)
+        async with inbox:
+            yield self._entries(inbox)
+
+    async def _entries(self, inbox: Inbox) -> AsyncIterator[Entry]:
+        while True:
+            delivery = await inbox.receive()
+            if delivery.seq <= self.seen:
+                continue
+            entry = await entry_of(self._bus, delivery)
+            self.seen = delivery.seq
+            yield entry
+
+    async def so_far(self) -> list[Entry]:
+        """Return what is on record now, behind `seen`."""
+        found: list[Entry] = []
+        inbox, waiting = await self._bus.reader(self._filters, after=lambda: self.seen)
+        async with inbox:
+            while waiting:
+                with anyio.fail_after(ANSWER):
+                    delivery = await inbox.receive()
+                if delivery.seq > self.seen:
+                    found.append(await entry_of(self._bus, delivery))
+                    self.seen = delivery.seq
+                waiting = delivery.msg.metadata.num_pending
+        return found

