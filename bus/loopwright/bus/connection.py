@@ -182,8 +182,13 @@ class Bus:
 
         return Inbox(self.nc, stream, await self._translated(create), lost=create)
 
-    async def reader(self, filters: list[str], *, after: Callable[[], int]) -> tuple[Inbox, int]:
-        """Return the inbox of a passing consumer that reads on behind `after`, and how many messages wait there."""
+    async def reader(
+        self, filters: list[str], *, after: Callable[[], int], last_only: bool = False
+    ) -> tuple[Inbox, int]:
+        """Return the inbox of a passing consumer that reads on behind `after`, and how many messages wait there.
+
+        `last_only` reads the last message of every subject instead.
+        """
         waiting = 0
 
         async def create() -> str:
@@ -191,8 +196,8 @@ class Bus:
             config = ConsumerConfig(
                 filter_subjects=filters,
                 ack_policy=AckPolicy.NONE,
-                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-                opt_start_seq=after() + 1,
+                deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if last_only else DeliverPolicy.BY_START_SEQUENCE),
+                opt_start_seq=None if last_only else after() + 1,
                 inactive_threshold=30.0,
                 mem_storage=True,
             )

@@ -1,0 +1,220 @@
+"""What the goal verbs do."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import anyio
+import click
+from pydantic import JsonValue, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from loopwright.actors.decide import Decision
+from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
+from loopwright.bus.client import Goals, wait_until_known
+from loopwright.bus.errors import GoalUnknown, Unreadable
+from loopwright.bus.messages import Ended, Evaluation, Result, StepOrder
+from loopwright.bus.subjects import Subject
+from loopwright.deploy.exits import Exit, of_outcome
+from loopwright.deploy.screen import screen
+from loopwright.deploy.watching import follow
+
+PATIENCE = 2.0
+"""Seconds that a goal which was just submitted may take to be accepted."""
+
+
+async def submit(
+    loop: str,
+    given: dict[str, JsonValue],
+    goal: str | None,
+    deadline: float | None,
+    attempts: int | None,
+    watching: bool,
+    as_json: bool,
+) -> int:
+    """Publish a goal, and print its id or follow it."""
+    async with connect_bus() as bus:
+        limits = Limits(deadline=deadline, attempts=attempts)
+        run = await Goals(bus).submit(loop, given, goal=goal, limits=limits)
+        if watching:
+            return await followed(bus, run, None, as_json)
+        click.echo(json.dumps({"goal": run.goal}) if as_json else run.goal)
+    return Exit.DONE
+
+
+async def watch(goal: str, timeout: float | None, as_json: bool) -> int:
+    """Show a goal from its start to its end."""
+    async with connect_bus() as bus:
+        run = known_by_name(bus, goal)
+        await wait_until_known(run, PATIENCE)
+        return await followed(bus, run, timeout, as_json)
+
+
+def known_by_name(bus: Bus, goal: str) -> Run:
+    """Return the run of a goal; a name that cannot be one is unknown."""
+    try:
+        Subject.of("event", ns=bus.ns, goal=goal)
+    except Unreadable:
+        raise GoalUnknown(goal) from None
+    return Goals(bus).run(goal)
+
+
+async def followed(bus: Bus, run: Run, timeout: float | None, as_json: bool) -> int:
+    """Follow a goal, and return the exit code of how it ended, or of the time that ran out."""
+    outcome: Outcome | None = None
+    with anyio.move_on_after(timeout):
+        if as_json:
+            outcome = await follow(bus, run, None, lambda entry: click.echo(json.dumps(plain(entry))))
+        else:
+            with screen() as shown:
+                outcome = await follow(bus, run, shown, told)
+    if outcome is None:
+        click.echo(f"loopwright: {run.goal} has not ended within {timeout:g} seconds; it goes on.", err=True)
+        return Exit.TIMEOUT
+    if not as_json:
+        click.echo(f"{outcome.status.value} ({outcome.reason.value}): {outcome.why}")
+    return of_outcome(outcome)
+
+
+def plain(entry: Entry) -> dict[str, JsonValue]:
+    """Return an entry as JSON."""
+    body = entry.message.model_dump(mode="json") if entry.message else None
+    return {"seq": entry.seq, "time": entry.time.isoformat(), "subject": str(entry.subject), "message": body}
+
+
+def told(entry: Entry) -> None:
+    """Print an entry in one line, if it says something to a person."""
+    sentence = sentence_of(entry)
+    if sentence:
+        click.echo(f"{entry.seq:>8}  {entry.time:%H:%M:%S}  {sentence}")
+
+
+def sentence_of(entry: Entry) -> str:
+    """Return what an entry says, in a few words."""
+    match entry.message:
+        case StepOrder(judge=None) as order:
+            return f"attempt {order.attempt}: {order.role} is asked to {order.step}"
+        case StepOrder() as order:
+            return f"attempt {order.attempt}: {order.role} is asked to judge"
+        case (Result() | Evaluation()) as answer if answer.failure is not None:
+            who = answer.judge if isinstance(answer, Evaluation) else answer.worker
+            return f"attempt {answer.attempt}: {who} failed: {answer.failure.kind.value}: {answer.failure.message}"
+        case Result() as result:
+            return f"attempt {result.attempt}: {result.worker} made {result.size} in {result.seconds:.1f} s"
+        case Evaluation() as found:
+            passed = "passed" if found.passed else "refused"
+            first = found.feedback.splitlines()[0] if found.feedback else ""
+            return f"attempt {found.attempt}: {found.judge} {passed}, score {found.score:.2f}. {first}"
+        case Ended(outcome=outcome):
+            return f"ended: {outcome.status.value} ({outcome.reason.value})"
+        case _:
+            return ""
+
+
+async def show(goal: str, as_json: bool) -> int:
+    """Show where a goal stands."""
+    async with connect_bus() as bus:
+        run = known_by_name(bus, goal)
+        await wait_until_known(run, PATIENCE)
+        outcome = await run.ended()
+        if outcome is not None:
+            click.echo(outcome.model_dump_json(indent=2) if as_json else in_words(outcome))
+            return Exit.DONE
+        stored = await bus.last(Subject.of("decision", ns=bus.ns, goal=goal))
+        if stored is None:
+            raise GoalUnknown(goal)
+        decision = Decision.model_validate_json(await bus.body(stored.data, stored.headers))
+        row = row_of(decision, stored.time)
+        click.echo(json.dumps(row, indent=2) if as_json else "\n".join(f"{name:>10}  {row[name]}" for name in row))
+    return Exit.DONE
+
+
+def in_words(outcome: Outcome) -> str:
+    """Return how a goal ended, for a person."""
+    rows = {
+        "goal": outcome.goal,
+        "loop": outcome.loop,
+        "status": f"{outcome.status.value} ({outcome.reason.value})",
+        "why": outcome.why,
+        "score": f"{outcome.score:.2f}" + (f" (was {outcome.baseline:.2f})" if outcome.baseline is not None else ""),
+        "attempts": outcome.attempts,
+        "seconds": f"{outcome.seconds:.1f}",
+        "best": json.dumps(outcome.best) if outcome.best is not None else "-",
+        "unverified": outcome.unverified or "-",
+    }
+    return "\n".join(f"{name:>10}  {value}" for name, value in rows.items())
+
+
+def row_of(decision: Decision, at: datetime) -> dict[str, JsonValue]:
+    """Return the facts of a goal, for a list."""
+    standing = decision.standing
+    outcome = standing.outcome
+    return {
+        "goal": standing.goal.goal,
+        "loop": standing.loop.name,
+        "status": outcome.status.value if outcome else "working",
+        "reason": outcome.reason.value if outcome else None,
+        "score": standing.best.score if standing.best else standing.baseline,
+        "attempts": standing.begun - standing.empty,
+        "under_way": len(standing.under_way),
+        "opened": standing.opened.isoformat(timespec="seconds"),
+        "changed": at.isoformat(timespec="seconds"),
+    }
+
+
+async def cancel(goal: str, why: str) -> int:
+    """Call a goal off, and wait until it has ended."""
+    async with connect_bus() as bus:
+        run = known_by_name(bus, goal)
+        await wait_until_known(run, PATIENCE)
+        await run.cancel(why or "It was called off at the command line.")
+        with anyio.move_on_after(PATIENCE):
+            outcome = await run.outcome()
+            click.echo(f"{outcome.status.value} ({outcome.reason.value})", err=True)
+            return Exit.DONE
+        click.echo("loopwright: The word is on the bus; no orchestrator has acted on it yet.", err=True)
+    return Exit.DONE
+
+
+async def ls(as_json: bool) -> int:
+    """List the goals on record."""
+    async with connect_bus() as bus:
+        rows = [row async for row in goals_on_record(bus)]
+    rows.sort(key=lambda row: str(row["opened"]), reverse=True)
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+        return Exit.DONE
+    table = Table(box=None, pad_edge=False)
+    for name in ("goal", "loop", "status", "reason", "score", "attempts", "opened"):
+        table.add_column(name)
+    for row in rows:
+        score = row["score"]
+        shown = f"{score:.2f}" if isinstance(score, float) else "-"
+        table.add_row(
+            str(row["goal"]),
+            str(row["loop"]),
+            str(row["status"]),
+            str(row["reason"] or "-"),
+            shown,
+            str(row["attempts"]),
+            str(row["opened"]),
+        )
+    Console().print(table)
+    return Exit.DONE
+
+
+async def goals_on_record(bus: Bus) -> AsyncIterator[dict[str, JsonValue]]:
+    """Yield the facts of every goal, from its last decision."""
+    inbox, waiting = await bus.reader([f"lw.v1.decision.{bus.ns}.*"], after=lambda: 0, last_only=True)
+    async with inbox:
+        while waiting:
+            delivery = await inbox.receive()
+            try:
+                yield row_of(
+                    Decision.model_validate_json(await bus.body(delivery.data, delivery.headers)), delivery.time
+                )
+            except (ValidationError, Unreadable):
+                click.echo(f"loopwright: {delivery.subject} at {delivery.seq} cannot be read", err=True)
+            waiting = delivery.msg.metadata.num_pending

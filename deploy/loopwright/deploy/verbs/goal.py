@@ -1,0 +1,105 @@
+"""``loopwright goal``: submit, show, watch, cancel and list goals."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import click
+from pydantic import JsonValue
+
+from loopwright.deploy import goals, logs
+
+
+@click.group()
+def goal() -> None:
+    """Submit, show, watch, cancel and list goals."""
+    logs.configure(logging.CRITICAL)
+
+
+json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), help="Seconds to wait for the end; then exit code 124."
+)
+
+
+def input_of(text: str) -> dict[str, JsonValue]:
+    """Return a goal's input: JSON as it is, ``@FILE``, ``-`` for standard input, or plain text."""
+    if text == "-":
+        text = sys.stdin.read()
+    elif text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.BadParameter(f"{text[1:]} cannot be read: {error}") from None
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {"text": text}
+    return found if isinstance(found, dict) else {"data": found}
+
+
+def run(ctx: click.Context, job: Callable[..., object], *words: object) -> None:
+    """Run a verb, and end with its exit code."""
+    ctx.exit(anyio.run(job, *words))  # type: ignore[arg-type]
+
+
+@goal.command()
+@click.argument("loop")
+@click.argument("input_", metavar="INPUT", default="{}")
+@click.option("--goal", "goal_", metavar="ID", help="The goal's id; the same id twice is one goal.")
+@click.option("--deadline", type=click.FloatRange(0, min_open=True), help="Seconds until the goal ends.")
+@click.option("--attempts", type=click.IntRange(1), help="Attempts until the goal ends.")
+@click.option("--watch", is_flag=True, help="Follow it to its end.")
+@json_option
+@click.pass_context
+def submit(
+    ctx: click.Context,
+    loop: str,
+    input_: str,
+    goal_: str | None,
+    deadline: float | None,
+    attempts: int | None,
+    watch: bool,
+    json_: bool,
+) -> None:
+    """Publish a goal for LOOP with INPUT (JSON, @FILE, - or text), and print its id."""
+    run(ctx, goals.submit, loop, input_of(input_), goal_, deadline, attempts, watch, json_)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, goal_: str, json_: bool) -> None:
+    """Show where GOAL stands, or how it ended."""
+    run(ctx, goals.show, goal_, json_)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
+@timeout_option
+@json_option
+@click.pass_context
+def watch(ctx: click.Context, goal_: str, timeout: float | None, json_: bool) -> None:
+    """Show the whole trajectory of GOAL from the start, and follow it to its end. --json prints JSON Lines."""
+    run(ctx, goals.watch, goal_, timeout, json_)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
+@click.option("--why", default="", help="Kept on record.")
+@click.pass_context
+def cancel(ctx: click.Context, goal_: str, why: str) -> None:
+    """Call GOAL off. A goal that has ended stays as it is."""
+    run(ctx, goals.cancel, goal_, why)
+
+
+@goal.command("ls")
+@json_option
+@click.pass_context
+def ls(ctx: click.Context, json_: bool) -> None:
+    """List the goals on record, the newest first."""
+    run(ctx, goals.ls, json_)

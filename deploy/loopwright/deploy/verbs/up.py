@@ -1,0 +1,45 @@
+"""``loopwright up``: a bus, an orchestrator and workers, all in one terminal."""
+
+import logging
+import os
+from pathlib import Path
+
+import anyio
+import click
+
+from loopwright.deploy import logs
+from loopwright.deploy.together import bring_up
+from loopwright.deploy.verbs.actors import app_option
+from loopwright.tools.sandbox import Policy
+
+
+@click.command()
+@app_option
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Processes for each role.")
+@click.option(
+    "--orchestrators", default=1, show_default=True, type=click.IntRange(1, 16), help="Orchestrator processes."
+)
+@click.option("--port", default=4222, show_default=True, type=click.IntRange(1, 65535), help="Port of the bundled bus.")
+@click.option(
+    "--store",
+    default=".loopwright/nats",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the bundled bus keeps its streams.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "bwrap", "limits"]),
+    default="auto",
+    show_default=True,
+    envvar="LOOPWRIGHT_SANDBOX",
+    help="How code is shut in.",
+)
+def up(apps: tuple[str, ...], workers: int, orchestrators: int, port: int, store: Path, sandbox: Policy) -> None:
+    """Run a bus, an orchestrator and workers for every role, until Ctrl-C.
+
+    Where LOOPWRIGHT_NATS_URL is set, no bus is started.
+    """
+    logs.configure(logging.INFO)
+    url = os.environ.get("LOOPWRIGHT_NATS_URL")
+    anyio.run(lambda: bring_up(apps, url, workers, orchestrators, port, store, sandbox))
