@@ -3,7 +3,9 @@
 ToolError
 ├── EditMismatch        an edit does not fit the text it is meant for
 ├── SandboxUnavailable  the isolation that was asked for cannot be had here
-└── WorkspaceRefused    a folder cannot be packed or unpacked safely
+├── WorkspaceRefused    a folder cannot be packed, unpacked or written back safely
+├── InterpreterUnusable the Python that was asked for is not one
+└── BenchBroken         the tests of a program cannot be run at all
 """
 
 from loopwright.bus.errors import LoopwrightError
@@ -26,3 +28,14 @@ class SandboxUnavailable(ToolError):
 
 class WorkspaceRefused(ToolError):
     """A folder cannot be packed or unpacked safely."""
+
+
+class InterpreterUnusable(ToolError):
+    """The interpreter a program should run under is not one."""
+
+    def __init__(self, executable: object, why: str) -> None:
+        super().__init__(f"{executable} cannot run the program: {why}")
+
+
+class BenchBroken(ToolError):
+    """The bench cannot run tests at all: its fork server does not start, or does not answer."""

@@ -1,0 +1,107 @@
+"""A language model behind any OpenAI-compatible endpoint; it is imported only when it is asked."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self, cast
+
+from loopwright.tools.errors import ToolError
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, AsyncOpenAI
+    from openai.types.chat import ChatCompletionMessageParam
+
+DEFAULT_MODEL = "gpt-5"
+PATIENCE = 150.0
+"""Seconds one answer may take."""
+PAUSE = 2.0
+"""Seconds to wait where a busy model does not say how long."""
+BUSY = frozenset({408, 409, 425, 429})
+
+
+class ModelBusy(ToolError):
+    """The same question may well be answered later."""
+
+    def __init__(self, reason: str, *, wait: float) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        """Seconds to wait."""
+
+
+class ModelRefused(ToolError):
+    """The endpoint will not answer us, however often we ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said, and what it took."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+
+
+class Model:
+    """A client of one endpoint. Its own retries are off: the loop has one budget for them."""
+
+    def __init__(self, client: "AsyncOpenAI") -> None:
+        self._client = client
+
+    @classmethod
+    @asynccontextmanager
+    async def from_environment(cls) -> AsyncIterator[Self]:
+        """Hold a client for ``OPENAI_BASE_URL`` with ``OPENAI_API_KEY``; a local endpoint may need no key."""
+        from openai import AsyncOpenAI  # noqa: PLC0415 - it takes a second that most processes need not spend
+
+        key = os.environ.get("OPENAI_API_KEY") or "none"
+        async with AsyncOpenAI(api_key=key, max_retries=0, timeout=PATIENCE) as client:
+            yield cls(client)
+
+    async def ask(self, turns: Sequence[Turn], model: str | None = None) -> Answer:
+        """Return the model's answer to a conversation.
+
+        Raises:
+            ModelBusy: it may answer later.
+            ModelRefused: it will not.
+        """
+        from openai import APIConnectionError, APIStatusError, OpenAIError  # noqa: PLC0415 - see above
+
+        messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+        try:
+            reply = await self._client.chat.completions.create(
+                model=model or DEFAULT_MODEL, messages=cast("list[ChatCompletionMessageParam]", messages)
+            )
+        except APIStatusError as error:
+            raise classified(error) from error
+        except APIConnectionError as error:
+            raise ModelBusy(f"the model cannot be reached: {error}", wait=PAUSE) from error
+        except OpenAIError as error:
+            raise ModelRefused(f"the model's client refuses: {error}") from error
+        text = reply.choices[0].message.content if reply.choices else ""
+        usage = reply.usage
+        return Answer(text or "", usage.prompt_tokens if usage else 0, usage.completion_tokens if usage else 0)
+
+
+def classified(error: "APIStatusError") -> ToolError:
+    """Return what an HTTP status means: come back later, or do not."""
+    said = f"the model's endpoint answered {error.status_code}: {error.message}"[:500]
+    if error.status_code in BUSY or error.status_code >= 500:
+        return ModelBusy(said, wait=waited_for(error.response.headers.get("retry-after")))
+    return ModelRefused(said)
+
+
+def waited_for(text: str | None) -> float:
+    """Return the seconds in a Retry-After header, at most a minute."""
+    try:
+        return min(60.0, max(0.0, float(text or PAUSE)))
+    except ValueError:
+        return PAUSE
