@@ -28,7 +28,7 @@ GATE = ROOT / ".ci" / "run"
 DRAIN_BUDGET = 20
 """Seconds a process has to finish or hand back its work at SIGTERM."""
 VERBS = {"up", "run", "orchestrator", "worker", "goal", "doctor"}
-ROLES = {"propose", "test", "accept"}
+ROLES = {"search", "code", "test", "accept"}
 SECONDS = 30
 """What any program started here may take."""
 
@@ -115,13 +115,13 @@ def test_only_the_sandbox_of_the_test_worker_loosens_what_docker_confines() -> N
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_compose_service_knows_the_bus_and_only_the_proposer_the_key(name: str) -> None:
-    handed_through = {"OPENAI_API_KEY": None} if name == "worker-propose" else {}
+    handed_through = dict.fromkeys(["OPENAI_API_KEY", "OPENAI_BASE_URL", "LOOPWRIGHT_MODEL"]) if name == "worker-code" else {}
     assert OURS[name]["environment"] == {"LOOPWRIGHT_NATS_URL": "nats://nats:4222"} | handed_through
 
 
 def test_only_the_bus_and_the_proposer_have_a_way_out() -> None:
     assert compose()["networks"]["bus"] == {"internal": True}
-    assert {name for name, service in SERVICES.items() if service["networks"] != ["bus"]} == {"nats", "worker-propose"}
+    assert {name for name, service in SERVICES.items() if service["networks"] != ["bus"]} == {"nats", "worker-code"}
 
 
 def test_the_bus_is_published_to_this_machine_only() -> None:
