@@ -174,7 +174,7 @@ def survey(folder: Path, source: str, level: SandboxLevel) -> Survey:
 
     async def run() -> Survey:
         async with Bench.open(
-            folder, interpreter=describe(Path(sys.executable)), level=level, limits=LIMITS, test_timeout=1.0
+            folder, interpreter=describe(Path(sys.executable)), level=level, limits=LIMITS, test_timeout=0.6
         ) as bench:
             return await bench.survey()
 
@@ -238,7 +238,7 @@ def test_a_child_does_not_outlive_its_test(tmp_path: Path, request: pytest.Fixtu
                     fd = os.open({str(beat)!r}, os.O_WRONLY)
                     time.sleep(600)
                 os._exit(0)
-            time.sleep(0.3)
+            time.sleep(0.2)
     """
     os.mkfifo(beat)
     reading = os.open(beat, os.O_RDONLY | os.O_NONBLOCK)

@@ -23,7 +23,7 @@ AGAIN = 15.0  # seconds for trying timed-out tests again
 IMPORTS = 20.0  # seconds that collecting the tests may take
 MARGIN = 10.0  # seconds the harness has beyond the run's own limit
 MANY = 3  # hanging, or crashing, tests after which a trial is given up
-USAGE_ERROR = 4  # pytest's exit status
+REFUSALS = (3, 4)  # pytest's exit statuses for an error of its own, and of its usage
 
 
 class Bench:
@@ -81,14 +81,9 @@ class Bench:
         """
         archive = await anyio.to_thread.run_sync(pack, files_dir, tuple(exclude))
         bodies = await anyio.to_thread.run_sync(_bodies, files_dir, tuple(exclude))
+        limits = limits or Limits()
         bench = cls(
-            archive,
-            bodies,
-            interpreter=interpreter,
-            level=level,
-            limits=limits or Limits(),
-            tests=tests,
-            test_timeout=test_timeout,
+            archive, bodies, interpreter=interpreter, level=level, limits=limits, tests=tests, test_timeout=test_timeout
         )
         bench._survey = survey
         try:
@@ -139,15 +134,14 @@ class Bench:
         return self._survey
 
     async def _explore(self, record: Record) -> None:
-        """Run every test once, however many forks it takes."""
-        sources = [name for name in self._bodies if name.endswith(".py")]
+        """Run every test once, however many forks it takes, unless too much time is lost to hanging ones."""
         lost = 0.0
         while True:
             seconds = self._test_timeout or (SHORT if lost < PATIENCE else HASTY)
             hung = len(record.timeouts)
-            await self._run(record, seconds=seconds, cover=sources, explain=True)
+            await self._run(record, seconds=seconds, cover=list(self._bodies), explain=True)
             lost += seconds * (len(record.timeouts) - hung)
-            if record.exit == USAGE_ERROR and self._lean:
+            if record.exit in REFUSALS and not record.collected and self._lean:
                 self._lean = False
             elif record.over or lost > AGAIN:
                 return
@@ -156,14 +150,15 @@ class Bench:
         """Give the tests that ran out of time more of it, until it is clear that they hang."""
         if self._test_timeout is not None:
             return
-        sources = [name for name in self._bodies if name.endswith(".py")]
         with anyio.move_on_after(AGAIN) as scope:
             for tried, name in enumerate(record.timeouts):
                 seconds = min(LONG, scope.deadline - anyio.current_time() - 1)
                 if seconds < SHORT or tried - _helped(record) >= 2:
                     return
                 again = Record()
-                await self._run(again, only=[name], tests=[file_of(name)], seconds=seconds, cover=sources, explain=True)
+                await self._run(
+                    again, only=[name], tests=[file_of(name)], seconds=seconds, cover=list(self._bodies), explain=True
+                )
                 if name in again.cases:
                     record.cases[name] = again.cases[name]
                     record.lines[name] = again.lines.get(name, {})
@@ -178,7 +173,7 @@ class Bench:
             "collect_seconds": self._imports * scale,
         }
         files = {file_of(case.id) for case in baseline.cases}
-        early = sorted({file_of(name) for name in first})
+        early = sorted({file_of(name) for name in first} - {""})
         if first and files - set(early):
             await self._until_clear(record, tests=early, only=list(first), first=list(first), gate=False, **order)
             if record.problem or not record.passed(first) or record.timeouts:

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -122,7 +124,17 @@ class HarnessLink:
         with anyio.move_on_after(FAREWELL, shield=True):
             await self._process.aclose()
         if self._room is not None:
+            _sweep(self._room)
             shutil.rmtree(self._room, ignore_errors=True)
+
+
+def _sweep(room: Path) -> None:
+    """Kill what a harness that was killed itself has left: its work folder is in the environment of all of it."""
+    mark = f"HOME={room}/".encode()
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):  # not ours, or gone meanwhile
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 async def _spawn(level: SandboxLevel, interpreter: Interpreter, limits: Limits, room: Path | None) -> Process:

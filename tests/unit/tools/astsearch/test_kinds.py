@@ -1,7 +1,7 @@
 """What the catalogue can mend: each pair is a broken program and what a person would make of it."""
 
 import ast
-from collections.abc import Mapping
+import re
 
 import pytest
 
@@ -11,16 +11,20 @@ from loopwright.tools.astsearch.project import Project, read_sources
 from loopwright.tools.program import Candidate, apply_edits
 
 
-def proposals(sources: Mapping[str, str]) -> set[str]:
-    """Return every program that one edit makes, without its formatting; what is no Python is left out."""
-    found = set[str]()
+def squeezed(text: str) -> str:
+    """Return a text without what a program's layout adds to it."""
+    return re.sub(r"[\s()'\"]", "", text)
+
+
+def can_become(broken: str, repaired: str) -> bool:
+    """Tell whether one edit makes the program what it should be."""
+    sources = {"a.py": broken}
+    wanted = ast.unparse(ast.parse(repaired))
     for one in enumerate_edits(Project(read_sources(sources)), {}):
-        for text in apply_edits(sources, Candidate(edits=(one.edit,))).values():
-            try:
-                found.add(ast.unparse(ast.parse(text)))
-            except SyntaxError:
-                continue
-    return found
+        text = apply_edits(sources, Candidate(edits=(one.edit,)))["a.py"]
+        if squeezed(text) == squeezed(wanted) and ast.unparse(ast.parse(text)) == wanted:
+            return True
+    return False
 
 
 def lines(*text: str) -> str:
@@ -77,8 +81,7 @@ EXPRESSIONS = [
 
 @pytest.mark.parametrize(("broken", "repaired"), EXPRESSIONS)
 def test_an_expression_is_mended_by_one_edit(broken: str, repaired: str) -> None:
-    wanted = ast.unparse(ast.parse(body(f"return {repaired}")))
-    assert wanted in proposals({"a.py": body(f"return {broken}")})
+    assert can_become(body(f"return {broken}"), body(f"return {repaired}"))
 
 
 STATEMENTS = [
@@ -107,8 +110,7 @@ STATEMENTS = [
 
 @pytest.mark.parametrize(("broken", "repaired"), STATEMENTS)
 def test_a_statement_is_mended_by_one_edit(broken: str, repaired: str) -> None:
-    wanted = ast.unparse(ast.parse(body(*repaired.split("\n"))))
-    assert wanted in proposals({"a.py": body(*broken.split("\n"))})
+    assert can_become(body(*broken.split("\n")), body(*repaired.split("\n")))
 
 
 PROGRAMS = [
@@ -139,7 +141,7 @@ PROGRAMS = [
 
 @pytest.mark.parametrize(("broken", "repaired"), PROGRAMS)
 def test_a_program_is_mended_by_one_edit(broken: str, repaired: str) -> None:
-    assert ast.unparse(ast.parse(repaired)) in proposals({"a.py": broken})
+    assert can_become(broken, repaired)
 
 
 def test_every_kind_has_a_name_of_its_own_and_a_weight() -> None:

@@ -110,13 +110,13 @@ PROGRAMS = st.lists(STATEMENTS, min_size=1, max_size=3).map(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(PROGRAMS, st.sampled_from(["\n", "\r\n"]))
 def test_every_candidate_applies_compiles_and_differs(text: str, newline: str) -> None:
     sources = {"a.py": text.replace("\n", newline)}
     search = Search(sources, Survey())
     seen = {ast.unparse(ast.parse(text))}
-    for candidate in search.next(60).candidates:
+    for candidate in search.next(40).candidates:
         (after,) = apply_edits(sources, candidate).values()
         compile(after, "a.py", "exec")
         form = ast.unparse(ast.parse(after))

@@ -1,8 +1,8 @@
 """The kinds of change, and how likely each of them mends a program.
 
-The weights follow what studies of one-line bugs report to be frequent (wrong variable, operator, boundary, argument,
-attribute, number, condition too wide or too narrow), divided by how many tries the kind costs at a place. What only
-silences a test (deleting a check, returning a constant) stands at the end.
+The weights are set by hand: high for what one-line bugs are often made of (a wrong variable, operator, boundary,
+argument, attribute, number, a condition too wide or too narrow), lower the more tries a kind costs at a place. What
+only silences a test (deleting a check, returning a constant) stands at the end.
 """
 
 import ast

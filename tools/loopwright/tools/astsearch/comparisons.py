@@ -216,7 +216,7 @@ def _joinable(scope: Scope) -> list[tuple[str, float]]:
     numbers = [
         n.id for loop in scope.nodes if isinstance(loop, ast.For) for n in [loop.target] if isinstance(n, ast.Name)
     ]
-    found += [(f"({one} or {other})", 0.7) for one in numbers[:3] for other in numbers[:3] if one < other]
+    found += [(f"({one} or {other})", 1.0) for one in numbers[:3] for other in numbers[:3] if one < other]
     found += [(f"{one} != {other}", 0.7) for one in numbers[:3] for other in numbers[:3] if one < other]
     found += [(f"self.{name}", 0.5) for name in scope.fields[:8]]
     return list(dict(reversed(found)).items())[::-1]

@@ -120,7 +120,9 @@ class Project:
             for node in ast.walk(owner)
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
         )
-        return tuple(dict.fromkeys(name for name in (*_members(owner), *held) if name not in methods))
+        return tuple(
+            dict.fromkeys(name for name in (*_members(owner), *held) if name not in methods and name[:2] != "__")
+        )
 
 
 def _members(owner: ast.ClassDef) -> list[str]:

@@ -16,8 +16,9 @@ type Edits = tuple[Edit, ...]
 
 TIME_SCALES = (1.0, 5.0, 25.0, 100.0)
 """How much more time a candidate is given each time it only ran out of it."""
-RETRY_SHARE = 0.2
-"""The share of the time spent so far that may have gone into such retries while there is anything else to try."""
+RETRY_SHARE, HOPEFUL_SHARE = 0.15, 0.5
+"""The share of all time that such retries may have while there is anything else to try: of those that mend nothing
+so far, and with those that do."""
 DEPTH = 3
 """How many edits a candidate has at most."""
 SEEDS = 6
@@ -105,9 +106,8 @@ class Search:
     def record(self, candidate: Candidate, trial: Trial, time_scale: float = 1.0) -> None:
         """Take note of what came of `candidate` when its tests had `time_scale` times the usual time."""
         self.note_proposed([candidate], time_scale)
-        trials = self._trials.setdefault(candidate.edits, {})
-        trials[time_scale] = trial
-        self._gains[candidate.edits] = self._standing.gain(trials[max(trials)])
+        self._trials.setdefault(candidate.edits, {})[time_scale] = trial
+        self._gains[candidate.edits] = self._standing.gain(self._last(candidate.edits))
 
     def next(self, limit: int) -> Batch:
         """Return up to `limit` candidates, and take note that they were proposed.
@@ -158,8 +158,12 @@ class Search:
         """Return the edits worth building upon with what they gained, the best first."""
         gains = self._gains
         grown = [(edits, gain) for edits, gain in gains.items() if gain > gains.get(edits[:-1], 0.0)]
-        grown = [(edits, gain) for edits, gain in grown if len(edits) < DEPTH]
+        grown = [(edits, gain) for edits, gain in grown if len(edits) < DEPTH and not self._last(edits).timed_out]
         return sorted(grown, key=lambda one: (-one[1], size(self._candidates[one[0]])))[:SEEDS]
+
+    def _last(self, edits: Edits) -> Trial:
+        """Return the trial that had the most time."""
+        return self._trials[edits][max(self._trials[edits])]
 
     def _line(self, base: Edits, worth: float) -> Line:
         """Return the queue of edits on top of `base`, worked out when it is first asked for."""
@@ -184,28 +188,27 @@ class Search:
         return (Project(sources) if base else self._project), suspicion
 
     def _due_retries(self) -> list[tuple[Edits, float]]:
-        """Return what only ran out of time, with the next time scale; what passed most and was likeliest first."""
-        found: list[tuple[Edits, float, float]] = []
+        """Return what only ran out of time, with the next time scale; what mends most first."""
+        found: list[tuple[Edits, float]] = []
         for edits, scale in self._asked.items():
             trial = self._trials.get(edits, {}).get(scale)
             longer = next((value for value in TIME_SCALES if value > scale), None)
             if trial is not None and trial.timed_out and longer is not None:
-                found.append((edits, longer, trial.score))
-        found.sort(key=lambda one: (one[1], -one[2], size(self._candidates[one[0]])))
-        return [(edits, longer) for edits, longer, _ in found]
+                found.append((edits, longer))
+        return sorted(found, key=lambda one: (-self._gains[one[0]], one[1], size(self._candidates[one[0]])))
 
     def _affordable(self, due: list[tuple[Edits, float]]) -> list[tuple[Edits, float]]:
         """Return those retries that keep all of them within their share of the time."""
         trials = [(scale, trial.seconds) for tried in self._trials.values() for scale, trial in tried.items()]
-        left = RETRY_SHARE * sum(seconds for _, seconds in trials)
-        left -= sum(seconds for scale, seconds in trials if scale > 1)
+        total = sum(seconds for _, seconds in trials)
+        again = sum(seconds for scale, seconds in trials if scale > 1)
         found: list[tuple[Edits, float]] = []
         for edits, longer in due:
             scale = self._asked[edits]
-            left -= self._trials[edits][scale].seconds * longer / scale
-            if left <= 0:
-                break
-            found.append((edits, longer))
+            cost = self._trials[edits][scale].seconds * longer / scale
+            if again + cost < total * (HOPEFUL_SHARE if self._gains[edits] > 0 else RETRY_SHARE):
+                again += cost
+                found.append((edits, longer))
         return found
 
     def _retrying(self) -> bool:

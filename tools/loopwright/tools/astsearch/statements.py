@@ -94,12 +94,10 @@ def indent(node: ast.stmt, scope: Scope) -> Changes:
     before = block[index - 1] if index else None
     if not isinstance(before, (ast.If, *LOOPS, ast.With)):
         return
-    lines, last = lines_of(node, scope.source), before.body[-1]
-    if lines is None or before.orelse if not isinstance(before, ast.With) else lines is None:
+    lines, target = lines_of(node, scope.source), room_for(before.body[-1], scope.source)
+    if lines is None or target is None or getattr(before, "orelse", []):
         return
-    target, width = room_for(last, scope.source), len(room_for(node, scope.source) or "")
-    if target is None or lines is None:
-        return
+    width = len(room_for(node, scope.source) or "")
     text = scope.source.text[slice(*lines)].splitlines(keepends=True)
     shifted = "".join(target + line[width:] if line.strip() else line for line in text)
     yield Change(*lines, shifted, f"indent {brief(scope.source.segment(node))}")

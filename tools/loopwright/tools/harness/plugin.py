@@ -154,6 +154,7 @@ class Resident(Reporter):
     def pytest_collection(self, session: pytest.Session) -> None:
         """Answer every order there will be; only the children come out of it."""
         self._session = session
+        self._server.workshop.clear()
         root = self._server.workshop.root
         self._path = sys.path[:]
         sys.path[:] = [entry for entry in sys.path if not os.path.abspath(entry).startswith(root)]

@@ -51,6 +51,7 @@ class Run:
             os.close(reading)
         if not keeper.kill_all():
             os._exit(1)  # some processes cannot be killed: whoever started us throws the sandbox away
+        self.workshop.clear()  # now: if that fails, this trial is to blame and not the next
         return {"events": self.events, "why": self.why, "seconds": time.monotonic() - began}
 
     def _fork(self, reading: int, writing: int) -> int:

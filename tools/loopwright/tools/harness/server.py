@@ -35,6 +35,7 @@ class Server:
                 self._resident = False
                 self.workshop.lay_out({})
                 child.runner.stay(self, order)
+                self.workshop.clear()
             self.answer(order, child.live)
 
     def next(self) -> dict[str, Any] | None:

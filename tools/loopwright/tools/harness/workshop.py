@@ -36,9 +36,7 @@ class Workshop:
             self.folders.append(member.name)
 
     def lay_out(self, changed: dict[str, str]) -> None:
-        """Leave the program there with the texts of `changed` in it, and nothing of earlier trials."""
-        for folder in self._scratch():
-            _empty(folder, self.keep)
+        """Put the program there with the texts of `changed` in it; the room must be empty."""
         for folder in (self.root, *self.others):
             os.makedirs(folder, exist_ok=True)
         for name in self.folders:
@@ -47,6 +45,11 @@ class Workshop:
             self._write(name, mode, base64.b64decode(changed[name]) if name in changed else body)
         for name in changed.keys() - self.files.keys():
             self._write(name, 0o644, base64.b64decode(changed[name]))
+
+    def clear(self) -> None:
+        """Leave nothing of a trial, wherever it could write."""
+        for folder in self._scratch():
+            _empty(folder, self.keep)
 
     def _scratch(self) -> list[str]:
         shared = ["/tmp", "/dev/shm"] if os.getpid() == 1 else []
