@@ -58,9 +58,7 @@ def loopwright() -> None:
 def main() -> None:
     """Run the command line; an error is one sentence, never a traceback."""
     try:
-        loopwright(standalone_mode=False)
-    except click.exceptions.Exit as over:
-        sys.exit(over.exit_code)
+        sys.exit(loopwright(standalone_mode=False))  # what a verb hands to ctx.exit() comes back from here
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -16,7 +16,7 @@ from loopwright.tools.sourcetext import encode
 from loopwright.tools.verdict import Record, file_of, survey_of, trial_of
 from loopwright.tools.workspace import is_test, members, pack
 
-SHORT, LONG = 1.0, 8.0  # seconds a test gets at first, and when it is tried again
+SHORT, LONG = 1.0, 5.0  # seconds a test gets at first, and when it is tried again
 HASTY = 0.25  # seconds a test gets when many have hung, and the least it gets in a trial
 PATIENCE = 5.0  # seconds lost to hanging tests before the survey becomes hasty
 AGAIN = 15.0  # seconds for trying timed-out tests again
@@ -50,6 +50,7 @@ class Bench:
         self._lean = True
         self._link: HarnessLink | None = None
         self._survey: Survey | None = None
+        self._known: Survey | None = None
         self._imports = IMPORTS
         self._turn = anyio.Lock()
 
@@ -85,7 +86,7 @@ class Bench:
         bench = cls(
             archive, bodies, interpreter=interpreter, level=level, limits=limits, tests=tests, test_timeout=test_timeout
         )
-        bench._survey = survey
+        bench._known = survey
         try:
             await bench._connected()
             yield bench
@@ -101,11 +102,19 @@ class Bench:
         async with self._turn:
             return await self._surveyed()
 
-    async def trial(self, changed: Mapping[str, str], *, first: Sequence[str] = (), time_scale: float = 1.0) -> Trial:
+    async def trial(
+        self,
+        changed: Mapping[str, str],
+        *,
+        first: Sequence[str] = (),
+        time_scale: float = 1.0,
+        explain: bool = False,
+    ) -> Trial:
         """Return what the tests say with the texts of `changed` in place of the program's.
 
         The tests of `first`, those that fail in the survey, are run before the others, in this order; when none of
         them passes, the rest is not run and the score is 0. `time_scale` multiplies what each test is given.
+        `explain` asks for reports of what failed, at several times the cost.
 
         Raises:
             BenchBroken: the fork server cannot be started again after a candidate took it down.
@@ -115,12 +124,15 @@ class Bench:
             began = anyio.current_time()
             record = Record()
             try:
-                await self._try(record, baseline, changed, first, time_scale)
+                await self._try(record, baseline, changed, first, time_scale, explain)
             except HarnessDied as error:
                 record.problem = str(error)
             return trial_of(baseline, record, first, anyio.current_time() - began)
 
     async def _surveyed(self) -> Survey:
+        if self._survey is None and self._known is not None:
+            self._survey = self._known
+            await self._warm(self._known)
         if self._survey is None:
             record = Record()
             try:
@@ -132,6 +144,19 @@ class Bench:
             if record.collected:
                 self._imports = max(1.0, 5 * record.collect_seconds)
         return self._survey
+
+    async def _warm(self, known: Survey) -> None:
+        """Run one quick test as a survey would, so that the harness learns which libraries the program imports."""
+        quick = min(known.counted, key=lambda case: (case.status is not CaseStatus.PASSED, case.seconds), default=None)
+        if quick is None:
+            return
+        warming = {"only": [quick.id], "seconds": SHORT, "cover": list(self._bodies), "explain": True}
+        record = Record()
+        try:
+            await self._run(record, tests=[file_of(quick.id)], **warming)
+        except HarnessDied:
+            return  # the next run starts another
+        self._lean = record.collected or record.exit not in REFUSALS
 
     async def _explore(self, record: Record) -> None:
         """Run every test once, however many forks it takes, unless too much time is lost to hanging ones."""
@@ -153,7 +178,7 @@ class Bench:
         with anyio.move_on_after(AGAIN) as scope:
             for tried, name in enumerate(record.timeouts):
                 seconds = min(LONG, scope.deadline - anyio.current_time() - 1)
-                if seconds < SHORT or tried - _helped(record) >= 2:
+                if seconds < SHORT or tried > _helped(record):
                     return
                 again = Record()
                 await self._run(
@@ -164,13 +189,20 @@ class Bench:
                     record.lines[name] = again.lines.get(name, {})
 
     async def _try(
-        self, record: Record, baseline: Survey, changed: Mapping[str, str], first: Sequence[str], scale: float
+        self,
+        record: Record,
+        baseline: Survey,
+        changed: Mapping[str, str],
+        first: Sequence[str],
+        scale: float,
+        explain: bool,
     ) -> None:
         """Run the tests against a candidate, those of `first` alone if they are in files of their own."""
         order = {
             "changed": {name: self._encoded(name, text) for name, text in changed.items()},
             "seconds": self._allowance(baseline) * scale,
             "collect_seconds": self._imports * scale,
+            "explain": explain,
         }
         files = {file_of(case.id) for case in baseline.cases}
         early = sorted({file_of(name) for name in first} - {""})

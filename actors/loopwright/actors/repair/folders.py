@@ -28,20 +28,21 @@ class Folders:
         self._root = root
         self._turn = anyio.Lock()
 
-    async def fetch(self, *sources: Source) -> Path:
-        """Return a folder with the files of `sources`, later ones over earlier ones.
+    async def fetch(self, source: Source, beside: Mapping[str, Source] | None = None) -> Path:
+        """Return a folder with the files of `source`, and in subfolders those of `beside`, by their names.
 
         Raises:
             StepFailed: the object store lacks one, or it cannot be unpacked safely.
         """
-        name = hashlib.sha256(repr([str(source) for source in sources]).encode()).hexdigest()[:32]
+        laid = {"": source} | dict(beside or {})
+        name = hashlib.sha256(repr([(where, str(each)) for where, each in laid.items()]).encode()).hexdigest()[:32]
         folder = self._root / name
         async with self._turn:
             if not await anyio.Path(folder).is_dir():
                 fresh = Path(await anyio.to_thread.run_sync(lambda: tempfile.mkdtemp(dir=self._root)))
                 try:
-                    for source in sources:
-                        await self._lay(source, fresh)
+                    for where, each in laid.items():
+                        await self._lay(each, fresh / where)
                 except (Unreadable, ToolError, OSError) as error:
                     raise StepFailed(FailureClass.MISSING, f"the program cannot be laid out: {error}") from error
                 await anyio.to_thread.run_sync(fresh.rename, folder)

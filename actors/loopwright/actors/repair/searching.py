@@ -39,7 +39,7 @@ class Hunt:
         return await anyio.to_thread.run_sync(self._next, step.attempt, told)
 
     def _next(self, attempt: int, told: list[int]) -> Proposal | None:
-        if self._search is None or self._was_overtaken():
+        if self._search is None or self._was_overtaken() or any(self._left_some(each) for each in told):
             self._search = Search(self._files, self._record.surveyed())
             self._offered = {}
             told = sorted({*self._record.proposals, *self._record.findings})
@@ -57,13 +57,20 @@ class Hunt:
         on_record = self._record.proposals
         return any(on_record.get(attempt, offered) != offered for attempt, offered in self._offered.items())
 
+    def _left_some(self, attempt: int) -> bool:
+        """Tell whether candidates of an attempt were not tried: after a false success they are wanted again."""
+        return attempt in self._record.findings and None in self._record.findings[attempt].trials
+
     def _teach(self, search: Search, attempt: int) -> None:
         proposal, findings = self._record.proposals.get(attempt), self._record.findings.get(attempt)
         if proposal is None:
             return
-        search.note_proposed(proposal.candidates, proposal.time_scale)
-        if findings is not None:
-            for candidate, trial in zip(proposal.candidates, findings.trials, strict=False):
+        if findings is None:
+            search.note_proposed(proposal.candidates, proposal.time_scale)
+            return
+        for candidate, trial in zip(proposal.candidates, findings.trials, strict=False):
+            if trial is not None:
+                search.note_proposed((candidate,), proposal.time_scale)
                 search.record(candidate, trial, proposal.time_scale)
 
 

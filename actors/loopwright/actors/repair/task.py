@@ -52,7 +52,8 @@ class Proposal(Value):
 class Findings(Value):
     """What the tests said of a batch: one trial for each candidate, in the same order."""
 
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[Trial | None, ...] = ()
+    """None for a candidate that was not tried, because a smaller change had passed."""
     passing: tuple[int, ...] = ()
     """Candidates that passed every test, the smallest change first."""
     sandbox: str = ""

@@ -30,8 +30,6 @@ KEPT = 4
 """Benches that one process keeps ready."""
 HIDDEN = "loopwright_acceptance"
 """The folder in which the acceptance tests lie, beside the program."""
-ENOUGH = 3
-"""Candidates that pass, after which the rest of a batch is not run."""
 SHOWN = 6
 """Failing tests whose reports are shown to the generator."""
 
@@ -52,7 +50,7 @@ class Stand:
             self.survey = await self.bench.survey()
         return self.survey
 
-    async def trial(self, candidate: Candidate, *, time_scale: float = 1.0) -> Trial:
+    async def trial(self, candidate: Candidate, *, time_scale: float = 1.0, explain: bool = False) -> Trial:
         """Return what the tests say of a candidate; one that does not fit the program failed."""
         failing = [case.id for case in (await self.surveyed()).failing]
         first = sorted(failing, key=lambda name: -self.kills[name])
@@ -60,7 +58,7 @@ class Stand:
             changed = apply_edits(self.files, candidate)
         except EditMismatch as error:
             return Trial(problem=str(error))
-        trial = await self.bench.trial(changed, first=first, time_scale=time_scale)
+        trial = await self.bench.trial(changed, first=first, time_scale=time_scale, explain=explain)
         self.kills.update(case.id for case in trial.cases if case.status in (CaseStatus.FAILED, CaseStatus.ERROR))
         return trial
 
@@ -81,11 +79,11 @@ class Stands:
             StepFailed: the program cannot be laid out or started here.
         """
         own: Source = program.files if program.files is not None else str(program.workspace)
-        laid: list[Source] = [own] if hidden is None else [own, hidden]
-        key = (*(repr(source) for source in laid), str(program.python), str(program.test_timeout))
+        beside = {} if hidden is None else {HIDDEN: hidden}
+        key = (repr(own), repr(beside), str(program.python), str(program.test_timeout))
         async with self._turn:
             if key not in self._open:
-                folder = await self._places.fetch(*laid)
+                folder = await self._places.fetch(own, beside)
                 self._open[key] = await self._opened(program, folder, hidden is not None, survey)
             self._open.move_to_end(key)
             while len(self._open) > KEPT:
@@ -152,18 +150,20 @@ async def run_tests(attempt: Attempt[Program, Proposal]) -> Verdict:
     await record.read(attempt.past())
     stand = await held.at(attempt.input, survey=record.surveyed())
     trials = await try_all(stand, attempt)
-    passing = [number for number, trial in enumerate(trials) if trial.passed]
-    passing.sort(key=lambda number: size(candidates[number]))
-    best = passing[0] if passing else max(range(len(trials)), key=lambda number: trials[number].score)
+    tried = {number: trial for number, trial in enumerate(trials) if trial is not None}
+    passing = sorted((number for number in tried if tried[number].passed), key=lambda number: size(candidates[number]))
+    best = passing[0] if passing else max(tried, key=lambda number: tried[number].score)
     survey = await stand.surveyed()
-    findings = Findings(trials=tuple(brief(trial) for trial in trials), passing=tuple(passing), sandbox=held.level)
+    findings = Findings(
+        trials=tuple(brief(trial) if trial else None for trial in trials), passing=tuple(passing), sandbox=held.level
+    )
     return Verdict(
         passed=bool(passing),
-        score=trials[best].score,
-        feedback=feedback(survey, trials[best]),
-        pick=pick_of(candidates[best], survey, trials[best]).model_dump(mode="json"),
+        score=tried[best].score,
+        feedback=feedback(survey, tried[best]),
+        pick=pick_of(candidates[best], survey, tried[best]).model_dump(mode="json"),
         evidence=findings.model_dump(mode="json", exclude_defaults=True),
-        usage=Usage(candidates=len(trials)),
+        usage=Usage(candidates=len(tried)),
     )
 
 
@@ -188,18 +188,22 @@ async def judge_baseline(held: Stands, attempt: Attempt[Program, Proposal]) -> V
     )
 
 
-async def try_all(stand: Stand, attempt: Attempt[Program, Proposal]) -> list[Trial]:
-    """Try the candidates of a batch, until enough of them pass."""
+async def try_all(stand: Stand, attempt: Attempt[Program, Proposal]) -> list[Trial | None]:
+    """Try the candidates of a batch in order; once one passes, only smaller changes are worth trying."""
     assert attempt.output is not None
-    proposal, passed = attempt.output, 0
-    trials: list[Trial] = []
-    for number, candidate in enumerate(proposal.candidates):
-        if passed >= ENOUGH:
-            break
+    candidates = attempt.output.candidates
+    alone = len(candidates) == 1  # a model's: it learns from reports, where a search only counts
+    trials: list[Trial | None] = []
+    smallest: Candidate | None = None
+    for number, candidate in enumerate(candidates):
+        if smallest is not None and size(candidate) >= size(smallest):
+            trials.append(None)
+            continue
         if number % 8 == 0:
-            await attempt.say(f"tests {number} of {len(proposal.candidates)}: {candidate.note}"[:200])
-        trials.append(await stand.trial(candidate, time_scale=proposal.time_scale))
-        passed += trials[-1].passed
+            await attempt.say(f"tests {number} of {len(candidates)}: {candidate.note}"[:200])
+        trial = await stand.trial(candidate, time_scale=attempt.output.time_scale, explain=alone)
+        trials.append(trial)
+        smallest = candidate if trial.passed else smallest
     return trials
 
 
