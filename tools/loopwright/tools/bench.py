@@ -18,7 +18,7 @@ from loopwright.tools.workspace import is_test, members, pack
 
 SHORT, LONG = 1.0, 5.0  # seconds a test gets at first, and when it is tried again
 HASTY = 0.25  # seconds a test gets when many have hung, and the least it gets in a trial
-PATIENCE = 5.0  # seconds lost to hanging tests before the survey becomes hasty
+PATIENCE = 3.0  # seconds lost to hanging tests before the survey becomes hasty
 AGAIN = 15.0  # seconds for trying timed-out tests again
 IMPORTS = 20.0  # seconds that collecting the tests may take
 MARGIN = 10.0  # seconds the harness has beyond the run's own limit
