@@ -1,5 +1,6 @@
 """A real nats-server of its own for every test run, and an empty one for every test that asks."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +12,21 @@ from loopwright.deploy.embedded import Server, embedded_server
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    async with embedded_server(tmp_path / "nats", sync="2m") as running:
-        yield running
+    """Run a server in a task of its own: a fixture is set up and torn down in two, and a task group minds."""
+    up, over = asyncio.get_running_loop().create_future(), asyncio.Event()
+
+    async def run() -> None:
+        async with embedded_server(tmp_path / "nats", sync="2m") as running:
+            up.set_result(running)
+            await over.wait()
+
+    task = asyncio.create_task(run())
+    await asyncio.wait([task, up], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        await task
+    yield await up
+    over.set()
+    await task
 
 
 @pytest.fixture

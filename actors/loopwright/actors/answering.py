@@ -6,10 +6,11 @@ from typing import Any
 import anyio
 import structlog
 from pydantic import BaseModel, JsonValue, TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from loopwright.actors.work import Attempt, Made, Retriable, Step, StepFailed, Worker
 from loopwright.bus.connection import Bus
-from loopwright.bus.envelope import read
+from loopwright.bus.envelope import MAX_BODY, encode
 from loopwright.bus.errors import BusError
 from loopwright.bus.messages import Evaluation, Failure, FailureClass, Result, StepOrder, Usage, Verdict
 from loopwright.bus.subjects import Subject
@@ -41,15 +42,33 @@ async def answer(bus: Bus, worker: Worker, order: StepOrder, resources: object) 
 async def attempted(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
     """Return the handler's answer, or the failure that it raised."""
     try:
-        return await call(bus, worker, order, resources)
+        said = await call(bus, worker, order, resources)
+        refuse_unsendable(said)
     except StepFailed as error:
         return failed(bus, order, error.failure, error.usage)
     except (Retriable, BusError):
         raise
     except Exception as error:
         log.warning("step.crashed", exc_info=error)
-        message = f"{type(error).__name__}: {error}"[:2000]
+        message = f"{type(error).__name__}: {error}"[:2000].encode(errors="replace").decode()
         return failed(bus, order, Failure(kind=FailureClass.CRASHED, message=message))
+    return said
+
+
+def refuse_unsendable(said: Result | Evaluation) -> None:
+    """Raise if nobody could read the answer: while it is not on record, it is the handler's own fault.
+
+    Raises:
+        StepFailed: it is too large, or holds text that is not Unicode.
+    """
+    try:
+        size = len(encode(said))
+    except PydanticSerializationError as error:
+        raise StepFailed(FailureClass.MISUSE, f"the answer cannot be written as JSON: {error}", said.usage) from None
+    if size > MAX_BODY:
+        raise StepFailed(
+            FailureClass.MISUSE, f"the answer has {size:,} bytes, and {MAX_BODY:,} is the limit", said.usage
+        )
 
 
 async def call(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
@@ -104,9 +123,10 @@ async def output_of(bus: Bus, order: StepOrder) -> JsonValue:
         return None
     subject = Subject.of("result", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt)
     stored = await bus.last(subject)
-    if stored is None:
+    found = await bus.message(Result, stored) if stored else None
+    if found is None:
         raise Retriable("the result to judge is not visible yet", wait=0.2)
-    return read(Result, await bus.body(stored.data, stored.headers), stored.headers).output
+    return found.output
 
 
 async def verdicts_before(bus: Bus, order: StepOrder) -> tuple[Verdict, ...]:
@@ -115,12 +135,5 @@ async def verdicts_before(bus: Bus, order: StepOrder) -> tuple[Verdict, ...]:
         return ()
     subject = Subject.of("eval", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt, judge=order.role)
     loop = str(subject).rpartition(".")[0] + ".*"
-    inbox, waiting = await bus.reader([loop], after=lambda: 0)
-    found: list[Verdict] = []
-    async with inbox:
-        while waiting:
-            with anyio.fail_after(5):
-                delivery = await inbox.receive()
-            found.append(read(Evaluation, await bus.body(delivery.data, delivery.headers), delivery.headers))
-            waiting = delivery.msg.metadata.num_pending
-    return tuple(found)
+    found = [await bus.message(Evaluation, stored) for stored in await bus.record([loop])]
+    return tuple(verdict for verdict in found if verdict is not None)

@@ -6,8 +6,9 @@ record can be acted on again after a crash, and the repeated sends are refused a
 A goal goes on like this. It is opened, and the baseline is judged where the loop asks for it. Then attempts are made
 one after the other, while up to `width` of them are under way: one is made, the others are judged. When a bound is
 reached no attempt is begun any more, and the goal ends when those under way are settled, for they may yet succeed;
-a deadline, a cancellation or a failure that nothing will mend ends it at once. What is not waited for (a duplicate, a
-late message, an answer to an attempt that is settled) leads to no decision at all.
+a deadline, a cancellation or a failure that nothing will mend ends it at once. An attempt that is accepted ends the
+goal as soon as every earlier one is settled: the earliest wins, however slow its evaluators were. What is not waited
+for (a duplicate, a late message, an answer to an attempt that is settled) leads to no decision at all.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from loopwright.actors.loop import Loop
+from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.standing import (
     Attempt,
     Began,
@@ -69,7 +70,7 @@ class Decision(BaseModel):
 
 def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...] = ()) -> tuple[Event, ...]:
     """Return what follows from a goal that is new."""
-    pinned = loop or Loop(name=goal.loop, work="none", judges=("none",))
+    pinned = loop or unknown_loop(goal.loop)
     opened = Opened(goal=goal, loop=pinned, at=at)
     standing = evolve(None, opened)
     refusal = None
@@ -134,6 +135,8 @@ def hear_verdict(standing: Standing, verdict: Evaluation) -> tuple[Event, ...]:
 def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, ...]:
     """Return what to do next: end the goal, begin an attempt, or wait."""
     if standing.accepted:
+        if stop is None and not standing.is_decided:
+            return ()
         stop = Stop(StopReason.ACCEPTED, "", status=Status.COMPLETED)
     if stop is None:
         stop = reason_to_stop(standing)

@@ -1,8 +1,10 @@
 """A loop: who makes, who judges, and when it stops. A frozen value, pinned in each goal's first decision."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
 
-from loopwright.bus.messages import Limits
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from loopwright.bus.messages import Limits, Seconds
 from loopwright.bus.names import Token
 
 
@@ -13,9 +15,9 @@ class Bounds(BaseModel):
 
     attempts: int = Field(default=30, ge=1)
     """Attempts after the baseline."""
-    deadline: float = Field(default=600.0, gt=0)
+    deadline: Seconds = 600.0
     """Seconds from acceptance to the end."""
-    step_timeout: float = Field(default=120.0, gt=0)
+    step_timeout: Seconds = 120.0
     """Seconds that one worker may take over one attempt."""
     patience: int = Field(default=3, ge=1)
     """Distinct proposals without a better score before the loop counts as stuck."""
@@ -50,3 +52,16 @@ class Loop(BaseModel):
     baseline: bool = False
     """Whether the input is judged as it stands before anything is made; the goal may be met already."""
     bounds: Bounds = Bounds()
+
+    @model_validator(mode="after")
+    def _every_role_once(self) -> Self:
+        """Refuse a loop in which a role has two parts: an evaluator's order would take the other's place."""
+        roles = [self.work, *self.judges, *([self.acceptance] if self.acceptance else [])]
+        if len(set(roles)) < len(roles):
+            raise ValueError(f"a role has one part in a loop, and here are {', '.join(roles)}")
+        return self
+
+
+def unknown_loop(name: Token) -> Loop:
+    """Return what stands on record for a loop that nobody has; nothing is ever made or judged for it."""
+    return Loop(name=name, work="nobody", judges=("none",))

@@ -21,11 +21,12 @@ from loopwright.actors.hearing import hear, read_goal_of, refused_goal, stand_in
 from loopwright.actors.loop import Loop
 from loopwright.actors.serving import serve
 from loopwright.actors.standing import Event, Standing, fold
-from loopwright.bus.connection import ANSWER, Bus, Stored, delivery_id
+from loopwright.bus.connection import Bus, delivery_id
 from loopwright.bus.envelope import Envelope
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Ended, Message, StepOrder, Timer
+from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, Subject
 
 log = structlog.get_logger()
@@ -141,15 +142,7 @@ class Orchestrator:
 
     async def _decisions(self, goal: str) -> list[Decision | None]:
         """Return every decision on record for a goal, in order."""
-        found: list[Decision | None] = []
-        inbox, waiting = await self._bus.reader([str(self._subject(goal))], after=lambda: 0)
-        async with inbox:
-            while waiting:
-                with anyio.fail_after(ANSWER):
-                    each = await inbox.receive()
-                found.append(await self._decision(Stored(each.subject, each.seq, each.data, each.headers, each.time)))
-                waiting = each.msg.metadata.num_pending
-        return found
+        return [await self._decision(each) for each in await self._bus.record([str(self._subject(goal))])]
 
     async def _write(self, goal: str, loaded: Loaded, seen: str, events: tuple[Event, ...]) -> Decision:
         """Put one decision on record."""
@@ -183,10 +176,10 @@ class Orchestrator:
         match message:
             case StepOrder(goal=goal, role=role, step=step, attempt=attempt):
                 subject = Subject.of("step", ns=ns, role=role, goal=goal, step=step, attempt=attempt)
-                await self._bus.publish(subject, message, id=f"{goal}-{role}-{attempt}", cause=cause, guard=0)
+                await self._bus.publish_first(subject, message, id=f"{goal}-{role}-{attempt}", cause=cause)
             case Ended(goal=goal):
                 subject = Subject.of("event", ns=ns, goal=goal)
-                await self._bus.publish(subject, message, id=f"{goal}-ended", cause=cause, guard=0)
+                await self._bus.publish_first(subject, message, id=f"{goal}-ended", cause=cause)
             case Timer():
                 await self._bus.set_timer(message)
             case _:

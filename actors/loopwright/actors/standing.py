@@ -8,8 +8,8 @@ Nobody sets a phase by hand. An attempt moves through this table:
 
 The baseline, attempt 0, enters at JUDGING: there is nothing to make. Where a goal brings nothing for an acceptance
 evaluator, ACCEPTING is passed through at once. JUDGING lasts until every evaluator has spoken. ACCEPTED ends the
-goal; SETTLED makes room for the next attempt. A goal is over exactly when its outcome is set, and then no event
-follows.
+goal once no earlier attempt is under way; SETTLED makes room for the next attempt. A goal is over exactly when its
+outcome is set, and then no event follows.
 """
 
 from collections.abc import Iterable
@@ -184,6 +184,12 @@ class Standing(Frozen):
         return self.loop.bounds.under(self.goal.limits)
 
     @property
+    def is_decided(self) -> bool:
+        """Whether an attempt was accepted and no earlier one, which would be preferred, may still be."""
+        best = self.best
+        return self.accepted and best is not None and all(each.number > best.attempt for each in self.under_way)
+
+    @property
     def over(self) -> bool:
         """Whether the goal has ended."""
         return self.outcome is not None
@@ -268,7 +274,8 @@ def judge(standing: Standing, event: Judged) -> Standing:
 def accept(standing: Standing, attempt: Attempt, event: Judged) -> Standing:
     """Note what the acceptance evaluator said: the goal is met, or the success was a false one."""
     pick = attempt.pick if event.pick is None else event.pick
-    standing = standing.model_copy(update={"false_successes": standing.false_successes + event.rejected})
+    rejected = event.rejected if event.passed else max(1, event.rejected)
+    standing = standing.model_copy(update={"false_successes": standing.false_successes + rejected})
     if event.passed:
         return won(replaced(standing, attempt.model_copy(update={"pick": pick})), attempt.number)
     standing = moved(standing, attempt.number, Mark.REFUSED)
@@ -282,10 +289,12 @@ def closed(standing: Standing, attempt: Attempt, best: Best | None = None) -> St
 
 
 def won(standing: Standing, number: int) -> Standing:
-    """Make the attempt the best one: the goal is met."""
+    """Make the attempt the best one, unless an earlier one was accepted: the goal is met."""
     standing = moved(standing, number, Mark.PASSED)
     attempt = known(standing, number)
     best = Best(attempt=number, score=attempt.score, pick=attempt.pick)
+    if standing.accepted and standing.best and standing.best.attempt < number:
+        best = standing.best
     standing = with_baseline(standing, attempt)
     return dropped(standing, number, best=best, accepted=True, failures=0)
 
@@ -296,6 +305,8 @@ def settled(standing: Standing, number: int) -> Standing:
     standing = with_baseline(standing, attempt)
     if number == 0:
         return dropped(standing, number)
+    if standing.accepted:
+        return closed(standing, attempt)
     floor = standing.best.score if standing.best else (standing.baseline or 0.0)
     if attempt.score > floor or (standing.best is None and standing.baseline is None):
         return closed(standing, attempt, Best(attempt=number, score=attempt.score, pick=attempt.pick))

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from loopwright.actors.standing import Standing
-from loopwright.bus.messages import FailureClass, Outcome, Status, StopReason
+from loopwright.bus.messages import TEXT, FailureClass, Outcome, Status, StopReason
 
 FATAL = {
     FailureClass.POLICY: (StopReason.ERROR, Status.FAILED),
@@ -87,7 +87,7 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
         loop=standing.loop.name,
         status=stop.status,
         reason=stop.reason,
-        why=stop.why or accepted_sentence(standing),
+        why=(stop.why or accepted_sentence(standing))[:TEXT],
         score=best.score if best else baseline or 0.0,
         baseline=baseline,
         best=best.pick if best else None,

@@ -15,14 +15,16 @@ from nats.errors import Error as NatsError
 
 from loopwright.actors.answering import answer, failed
 from loopwright.actors.dead import bury
-from loopwright.actors.hearing import attempt_of
 from loopwright.actors.serving import serve
 from loopwright.actors.work import Retriable, Worker
+from loopwright.bus.client import Run
 from loopwright.bus.connection import LEASE, Bus, delivery_id
-from loopwright.bus.envelope import read
+from loopwright.bus.envelope import read_at
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Evaluation, Failure, FailureClass, Live, Result, StepOrder
+from loopwright.bus.messages import Ended, Evaluation, Failure, FailureClass, Live, Result, StepOrder
+from loopwright.bus.names import GoalId
+from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import LOOP, PREFIX, Subject
 
 log = structlog.get_logger()
@@ -91,29 +93,30 @@ class Workplace:
 
     async def _read(self, delivery: Delivery) -> StepOrder:
         subject = Subject.parse(delivery.subject)
-        order = read(StepOrder, await self._bus.body(delivery.data, delivery.headers), delivery.headers)
-        told = (subject["goal"], subject["role"], subject["step"], attempt_of(subject))
-        if told != (order.goal, order.role, order.step, order.attempt):
-            raise Unreadable("its body speaks of another step than its subject")
+        body = await self._bus.body(delivery.data, delivery.headers)
+        order = read_at(StepOrder, subject, body, delivery.headers)
         if (order.judge is not None) != self._worker.judges:
             raise Unreadable(f"the role {order.role} {'judges' if self._worker.judges else 'does not judge'}")
         return order
 
     async def _refuse(self, delivery: Delivery, why: str) -> None:
-        """Bury an order that cannot be understood, and say so to its goal, which would wait for ever."""
+        """Bury an order that cannot be understood; if an orchestrator sent it, say so to its goal, which waits."""
         await bury(self._bus, delivery, why, role=self._worker.role)
         try:
             subject = Subject.parse(delivery.subject)
-            attempt = attempt_of(subject)
+            told = subject.told()
         except Unreadable:
             await delivery.reject()
+            return
+        if "ce-causationid" not in delivery.headers:
+            await delivery.done()  # no decision sent it; a real order is written over what cannot be read
             return
         judge = subject["role"] if self._worker.judges else None
         order = StepOrder(
             goal=subject["goal"],
             loop="unknown",
             step=subject["step"],
-            attempt=attempt,
+            attempt=int(told["attempt"]),
             role=subject["role"],
             judge=judge,
         )
@@ -122,7 +125,7 @@ class Workplace:
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
         """Tell whether anybody still waits for the answer."""
-        if await self._bus.last(Subject.of("event", ns=self._bus.ns, goal=order.goal)) is not None:
+        if await Run(self._bus, GoalId(order.goal)).ended():
             return False
         if delivery.deliveries == 1:
             return True
@@ -159,7 +162,7 @@ class Workplace:
     async def _put_on_record(self, said: Result | Evaluation, delivery: Delivery) -> None:
         subject = subject_of(self._bus, said)
         try:
-            await self._bus.publish(subject, said, id=str(subject), cause=delivery_id(delivery), guard=0)
+            await self._bus.publish_first(subject, said, id=str(subject), cause=delivery_id(delivery))
         except GuardLost:
             log.info("step.answered_elsewhere", subject=str(subject))
         await delivery.done()
@@ -182,8 +185,10 @@ class Workplace:
             self._busy.pop(goal, None)
 
     async def _goal_ended(self, msg: Msg) -> None:
-        for scope in self._busy.get(msg.subject.split(".")[-1], ()):
-            scope.cancel()
+        goal = msg.subject.split(".")[-1]
+        if goal in self._busy and await self._bus.message(Ended, Stored.overheard(msg)):
+            for scope in self._busy.get(goal, ()):
+                scope.cancel()
 
     async def _hand_back_in_time(self, stopping: anyio.Event, scope: anyio.CancelScope) -> None:
         """Once told to stop, give the steps at hand their grace, then take them away."""

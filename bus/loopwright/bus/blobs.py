@@ -1,11 +1,14 @@
 """Large bytes by their content: stored once, named by their SHA-256."""
 
 import hashlib
+import re
 
 from nats.js.errors import NotFoundError, ObjectNotFoundError
 from nats.js.object_store import ObjectStore
 
 from loopwright.bus.errors import Unreadable
+
+NAME = re.compile(r"sha256-[0-9a-f]{64}")
 
 
 def digest(data: bytes) -> str:
@@ -34,6 +37,8 @@ class Blobs:
         Raises:
             Unreadable: there are none, or they are not what the name says.
         """
+        if not NAME.fullmatch(name):
+            raise Unreadable(f"{name[:80]!r} is not the name of anything in the object store")
         try:
             found = await self._store.get(name)
         except (ObjectNotFoundError, NotFoundError):

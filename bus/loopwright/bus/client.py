@@ -1,14 +1,15 @@
 """A goal from any service: submit it, follow it, call it off."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
 import anyio
+from anyio.streams.memory import MemoryObjectSendStream
 from pydantic import BaseModel, JsonValue
 
 from loopwright.bus.connection import Bus, connect_bus
-from loopwright.bus.envelope import read
 from loopwright.bus.errors import BusError, GoalUnknown
 from loopwright.bus.messages import Cancel, Ended, Goal, Json, Limits, Outcome
 from loopwright.bus.names import GoalId, new_goal_id
@@ -28,10 +29,25 @@ class Run:
 
     async def entries(self) -> AsyncIterator[Entry]:
         """Return every message on record from the start, then what comes, until the goal has ended."""
-        trajectory = Trajectory(self._bus, self.goal)
-        async with trajectory.follow() as entries:
-            async for entry in entries:
+        # Who breaks out of the loop leaves this generator to be closed in another task, which an inbox would mind:
+        # so the inbox has a task of its own, and that task's parent is this generator.
+        tell, told = anyio.create_memory_object_stream[Entry]()
+        reading = asyncio.create_task(self._read(tell), name=f"run {self.goal}")
+        try:
+            async for entry in told:
                 yield entry
+            await reading
+        finally:
+            reading.cancel()
+            tell.close()
+            told.close()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([reading])
+
+    async def _read(self, tell: MemoryObjectSendStream[Entry]) -> None:
+        async with tell, Trajectory(self._bus, self.goal).follow() as entries:
+            async for entry in entries:
+                await tell.send(entry)
                 if isinstance(entry.message, Ended):
                     return
 
@@ -47,9 +63,8 @@ class Run:
     async def ended(self) -> Outcome | None:
         """Return how the goal ended, or None while it has not."""
         found = await self._bus.last(Subject.of("event", ns=self._bus.ns, goal=self.goal))
-        if found is None:
-            return None
-        return read(Ended, await self._bus.body(found.data, found.headers), found.headers).outcome
+        ended = await self._bus.message(Ended, found) if found else None
+        return ended.outcome if ended else None
 
     async def known(self) -> None:
         """Return if the goal was accepted.

@@ -4,29 +4,29 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from urllib.parse import urlsplit
 
 import anyio
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError, NoStreamResponseError
 
 from loopwright.bus import streams
 from loopwright.bus.blobs import Blobs
-from loopwright.bus.envelope import TYPE, Envelope, encode
-from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, NotPermitted, ServerTooOld
+from loopwright.bus.envelope import TYPE, Envelope, encode, read_at
+from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, NotPermitted, ServerTooOld, Unreadable
 from loopwright.bus.inbox import Delivery, Inbox
 from loopwright.bus.messages import Due, Message, Timer
 from loopwright.bus.server import NEEDED, is_new_enough, without_secrets
+from loopwright.bus.stored import Headers, Stored, last_on
 from loopwright.bus.subjects import INTAKE, LOOP, Subject
+from loopwright.bus.wire import WireClient
 
 log = structlog.get_logger()
 
@@ -44,24 +44,6 @@ BODY = "Loopwright-Body"
 """The header with that name."""
 WRONG_SEQUENCE = 10071
 STREAM_FULL = frozenset({10077, 10047, 10122})
-
-type Headers = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A message as the stream keeps it."""
-
-    subject: str
-    seq: int
-    data: bytes
-    headers: Headers
-    time: datetime
-
-    @classmethod
-    def of(cls, raw: RawStreamMsg) -> "Stored":
-        """Return what a direct get brought."""
-        return cls(raw.subject or "", raw.seq or 0, raw.data or b"", raw.headers or {}, raw.time or datetime.now(UTC))
 
 
 class Bus:
@@ -90,6 +72,32 @@ class Bus:
         goal = str(getattr(message, "goal", ""))
         headers = Envelope(id, f"/loopwright/{self.name}", goal=goal, cause=cause).headers(kind)
         return await self.write(str(subject), encode(message), headers, guard=guard)
+
+    async def publish_first(self, subject: Subject, message: Message, *, id: str, cause: str = "") -> int:
+        """Write the first message on a subject; one that cannot be read does not count, and is written over.
+
+        Raises:
+            GuardLost: another was there first.
+        """
+        guard = 0
+        while True:
+            try:
+                return await self.publish(subject, message, id=id, cause=cause, guard=guard)
+            except GuardLost:
+                taken = await self.last(subject)
+                if taken is None or taken.seq == guard or await self.message(type(message), taken) is not None:
+                    raise
+                log.warning("place.retaken", subject=str(subject), seq=taken.seq)
+                guard = taken.seq
+
+    async def message[M: Message](self, model: type[M], stored: Stored) -> M | None:
+        """Return what is on record; None if it cannot be read."""
+        try:
+            body = await self.body(stored.data, stored.headers)
+            return read_at(model, Subject.parse(stored.subject), body, stored.headers)
+        except Unreadable as error:
+            log.info("record.unreadable", subject=stored.subject, seq=stored.seq, reason=str(error))
+            return None
 
     async def write(self, subject: str, data: bytes, headers: Headers, *, guard: int | None = None) -> int:
         """Write bytes as they are; see `publish`."""
@@ -156,9 +164,7 @@ class Bus:
         """Return the last message on a subject, if any. Not read-your-writes: guard what you write on it."""
         for pause in (0.1, 0.5, 2.0, None):
             try:
-                return Stored.of(await self.js.get_last_msg(LOOP, str(subject), direct=True))
-            except NotFoundError:
-                return None
+                return await last_on(self.nc, str(subject), ANSWER)
             except NatsError as error:
                 if pause is None:
                     raise BusUnreachable(self.address, str(error) or type(error).__name__) from error
@@ -206,6 +212,18 @@ class Bus:
             return str(info.name)
 
         return Inbox(self.nc, LOOP, await self._translated(create), lost=create, ahead=READ_AHEAD), waiting
+
+    async def record(self, filters: list[str]) -> list[Stored]:
+        """Return every message on record on these subjects, in order."""
+        found: list[Stored] = []
+        inbox, waiting = await self.reader(filters, after=lambda: 0)
+        async with inbox:
+            while waiting:
+                with anyio.fail_after(ANSWER):
+                    delivery = await inbox.receive()
+                found.append(Stored.delivered(delivery))
+                waiting = delivery.msg.metadata.num_pending
+        return found
 
     async def _translated(self, create: Callable[[], Awaitable[str]]) -> str:
         try:
@@ -277,28 +295,36 @@ async def open_connection(url: str, name: str) -> Client:
     async def on_reconnect() -> None:
         log.info("nats.reconnected")
 
-    last: list[Exception] = []
-
     async def on_error(error: Exception) -> None:
-        last.append(error)
         log.info("nats.error", reason=str(error) or type(error).__name__)
 
+    nc = WireClient()
     try:
         with anyio.fail_after(ANSWER):
-            return await nats.connect(
+            await nc.connect(
                 url,
                 name=name,
                 error_cb=on_error,
                 disconnected_cb=on_disconnect,
                 reconnected_cb=on_reconnect,
+                allow_reconnect=False,  # a login that is refused now would be tried for ever
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=0.25,
+                reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it only sleeps that long
                 connect_timeout=int(ANSWER),
             )
     except (NatsError, OSError, ValueError) as error:
-        if last and "authorization" in str(last[-1]).lower():
+        with anyio.CancelScope(shield=True):
+            await nc.close()
+        if is_refusal(error):
             raise NotPermitted("this connection") from error
         raise BusUnreachable(without_secrets(url), str(error) or type(error).__name__) from error
+    nc.options["allow_reconnect"] = True
+    return nc
+
+
+def is_refusal(error: Exception) -> bool:
+    """Tell whether the server does not know us; the client has two errors for that, one with no name of its own."""
+    return "authorization" in str(error).lower()
 
 
 async def prepare(nc: Client, js: JetStreamContext, url: str) -> Blobs:

@@ -4,13 +4,13 @@ The body is the message, the headers say what it is: ``ce-id`` (also ``Nats-Msg-
 ``ce-source``, ``ce-time``, ``ce-correlationid`` (the goal), ``ce-causationid`` and ``traceparent``.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
 from pydantic import JsonValue, ValidationError
+from pydantic_core import from_json
 
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import (
@@ -26,6 +26,7 @@ from loopwright.bus.messages import (
     Timer,
 )
 from loopwright.bus.names import is_token
+from loopwright.bus.subjects import Subject
 
 TYPE = "loopwright.{}.v1"
 MODELS: dict[str, type[Message]] = {
@@ -42,6 +43,8 @@ MODELS: dict[str, type[Message]] = {
 """Each message by its kind. The orchestrator's own record, the decision, is read only by orchestrators."""
 MAX_BODY = 900_000
 """Bytes of one message; with its headers it stays below the server's default limit of 1 MB."""
+MAX_DEPTH = 100
+"""Lists and objects inside each other; pydantic writes no more than 255, and a message travels inside others."""
 MAX_HOPS = 32
 STRUCTURED = "application/cloudevents+json"
 
@@ -90,6 +93,25 @@ def read[M: Message](model: type[M], data: bytes, headers: Mapping[str, str]) ->
     return validate(model, body)
 
 
+def read_at[M: Message](model: type[M], subject: Subject, data: bytes, headers: Mapping[str, str]) -> M:
+    """Return the message of `model` on a subject; what its body leaves out is told by the subject.
+
+    Raises:
+        Unreadable: with one sentence that says why.
+    """
+    refuse_other_types(model, headers.get("ce-type"))
+    body = parse_json(data)
+    if headers.get("content-type", "").startswith(STRUCTURED):
+        body = unwrap(model, body)
+    if not isinstance(body, dict):
+        raise Unreadable("its body is not a JSON object")
+    told: dict[str, JsonValue] = {name: value for name, value in subject.told().items() if name in model.model_fields}
+    for name, value in told.items():
+        if body.get(name, value) != value:
+            raise Unreadable(f"its body speaks of the {name} {str(body[name])[:80]!r}, and its subject of {value!r}")
+    return validate(model, {**body, **told})
+
+
 def refuse_other_types(model: type[Message], declared: object) -> None:
     """Raise unless what a message says of its type fits the model."""
     kind = model.model_fields["kind"].default
@@ -98,15 +120,34 @@ def refuse_other_types(model: type[Message], declared: object) -> None:
 
 
 def parse_json(data: bytes) -> JsonValue:
-    """Return the JSON in a body; refuse what is oversized, not UTF-8 or not JSON."""
+    """Return the JSON in a body; refuse what is oversized, not UTF-8, not JSON, or could not be written again."""
     if len(data) > MAX_BODY:
         raise Unreadable(f"its body of {len(data):,} bytes is over the limit of {MAX_BODY:,}")
     try:
-        return cast(JsonValue, json.loads(data.decode()))
+        text = data.decode()
     except UnicodeDecodeError:
         raise Unreadable("its body is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
+    try:
+        # The standard library's reader takes NaN and halves of surrogate pairs, which nobody can write again.
+        body = cast(JsonValue, from_json(text, allow_inf_nan=False))
+    except ValueError as error:
         raise Unreadable(f"its body is not JSON: {error}") from None
+    if depth_of(body) > MAX_DEPTH:
+        raise Unreadable(f"its body is nested more than {MAX_DEPTH} deep")
+    return body
+
+
+def depth_of(body: JsonValue) -> int:
+    """Return how many lists and objects stand inside each other."""
+    depth, level = 0, [body]
+    while level := [child for each in level if isinstance(each, dict | list) for child in children(each)]:
+        depth += 1
+    return depth
+
+
+def children(value: dict[str, JsonValue] | list[JsonValue]) -> Iterable[JsonValue]:
+    """Return what stands directly inside a list or an object."""
+    return value.values() if isinstance(value, dict) else value
 
 
 def unwrap(model: type[Message], body: JsonValue) -> JsonValue:

@@ -12,6 +12,9 @@ LoopwrightError
 └── Unreadable           a message cannot be understood
 """
 
+SENTENCE = 1000
+"""Characters of a reason; a reason travels in headers and in outcomes, and must fit."""
+
 
 class LoopwrightError(Exception):
     """Base of everything this project raises on purpose."""
@@ -76,4 +79,7 @@ class GuardLost(BusError):
 
 
 class Unreadable(LoopwrightError):
-    """A message cannot be understood; the reason is one sentence."""
+    """A message cannot be understood; the reason is one sentence, however much of the message it quotes."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason if len(reason) <= SENTENCE else f"{reason[:SENTENCE]}…")

@@ -21,6 +21,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from loopwright.bus.errors import BusUnreachable
+
 log = structlog.get_logger()
 
 EXPIRES = 5.0
@@ -136,6 +138,7 @@ class Inbox:
 
     async def receive(self) -> Delivery:
         """Return the next message, however long it takes."""
+        self._refuse_a_closed_connection()
         self._waiting += 1
         try:
             await self._ask_for_missing()
@@ -147,6 +150,7 @@ class Inbox:
         """Notice a lost consumer or a silent server, and ask again."""
         while True:
             await anyio.sleep(HEARTBEAT)
+            self._refuse_a_closed_connection()
             silent = self._asked > 0 and anyio.current_time() - self._heard > SILENCE
             try:
                 if self._gone or silent:
@@ -154,6 +158,11 @@ class Inbox:
                 await self._ask_for_missing()
             except NatsError as error:
                 log.info("inbox.unreachable", consumer=self._consumer, reason=str(error) or type(error).__name__)
+
+    def _refuse_a_closed_connection(self) -> None:
+        """Raise if the connection was closed for good, as after a refused login: nobody would be heard any more."""
+        if self._nc.is_closed:
+            raise BusUnreachable("its address", "the connection was closed by the server")
 
     async def _recover(self) -> None:
         log.info("inbox.renewed", consumer=self._consumer, gone=self._gone)

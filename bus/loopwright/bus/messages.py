@@ -12,30 +12,39 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from loopwright.bus.names import Token
 
 type Json = dict[str, JsonValue]
-Text = Annotated[str, Field(max_length=65_536)]
+TEXT = 65_536
+"""Characters of a text for people."""
+FIGURE = 10**15
+"""The largest number that anybody may report; sums stay there."""
+KEPT = 30 * 24 * 3600.0
+"""Seconds that a record is kept, so that nothing may take longer."""
+Text = Annotated[str, Field(max_length=TEXT)]
+Count = Annotated[int, Field(ge=0, le=FIGURE)]
+Amount = Annotated[float, Field(ge=0.0, le=FIGURE)]
+Seconds = Annotated[float, Field(gt=0, le=KEPT)]
 
 
 class Message(BaseModel):
     """A frozen value that travels between actors."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Usage(Message):
     """What was spent; sums over attempts."""
 
-    model_calls: int = Field(default=0, ge=0)
-    tokens_in: int = Field(default=0, ge=0)
-    tokens_out: int = Field(default=0, ge=0)
-    cost: float = Field(default=0.0, ge=0.0)
+    model_calls: Count = 0
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    cost: Amount = 0.0
     """US dollars, 0 where the price is not known."""
-    candidates: int = Field(default=0, ge=0)
+    candidates: Count = 0
     """Distinct proposals that were evaluated."""
-    worker_seconds: float = Field(default=0.0, ge=0.0)
+    worker_seconds: Amount = 0.0
     """Wall-clock seconds that workers spent."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.model_fields})
+        return Usage(**{name: min(getattr(self, name) + getattr(other, name), FIGURE) for name in Usage.model_fields})
 
 
 class FailureClass(StrEnum):
@@ -61,19 +70,19 @@ class Failure(Message):
 class Limits(Message):
     """What a goal may spend, and when it counts as stuck. None: the loop's own figure."""
 
-    attempts: int | None = Field(default=None, ge=1)
+    attempts: int | None = Field(default=None, ge=1, le=FIGURE)
     """Attempts after the baseline."""
-    deadline: float | None = Field(default=None, gt=0)
+    deadline: Seconds | None = None
     """Seconds from acceptance to the end; held by the broker."""
-    step_timeout: float | None = Field(default=None, gt=0)
+    step_timeout: Seconds | None = None
     """Seconds that one attempt of one worker may take."""
-    patience: int | None = Field(default=None, ge=1)
+    patience: int | None = Field(default=None, ge=1, le=FIGURE)
     """Distinct proposals without a better score before the loop counts as stuck."""
     width: int | None = Field(default=None, ge=1, le=64)
     """Attempts that may be under way at once."""
-    tokens: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1, le=FIGURE)
     """Tokens in and out, all attempts together."""
-    cost: float | None = Field(default=None, gt=0)
+    cost: float | None = Field(default=None, gt=0, le=FIGURE)
     """US dollars, all attempts together."""
 
 
@@ -89,7 +98,7 @@ class Goal(Message):
     acceptance: Json | None = None
     """What only the acceptance evaluator is given; the generator never sees it."""
     limits: Limits = Limits()
-    hops: int = Field(default=0, ge=0)
+    hops: Count = 0
     """Messages between this goal and the first cause."""
 
 
@@ -107,9 +116,9 @@ class StepOrder(Message):
     """Set when the work is to judge."""
     input: Json = Field(default_factory=dict[str, JsonValue])
     acceptance: Json | None = None
-    timeout: float = Field(default=600.0, gt=0)
+    timeout: Seconds = 600.0
     """Seconds the worker may take."""
-    hops: int = Field(default=0, ge=0)
+    hops: Count = 0
 
 
 class Result(Message):
@@ -121,11 +130,11 @@ class Result(Message):
     attempt: int = Field(ge=0)
     worker: str = ""
     output: JsonValue = None
-    size: int = Field(default=1, ge=0)
+    size: Count = 1
     """Distinct proposals in the output."""
     failure: Failure | None = None
     usage: Usage = Usage()
-    seconds: float = Field(default=0.0, ge=0.0)
+    seconds: Amount = 0.0
 
 
 class Verdict(Message):
@@ -137,7 +146,7 @@ class Verdict(Message):
     """What the generator should know; one that judges acceptance says nothing here."""
     pick: JsonValue = None
     """Which part of the output the verdict speaks of, where the output offers several."""
-    rejected: int = Field(default=0, ge=0)
+    rejected: Count = 0
     """How many parts of the output an acceptance evaluator found to be false successes."""
     evidence: Json = Field(default_factory=dict[str, JsonValue])
     usage: Usage = Usage()
@@ -154,7 +163,7 @@ class Evaluation(Verdict):
     worker: str = ""
     failure: Failure | None = None
     """Set when the evaluator itself could not do its work."""
-    seconds: float = Field(default=0.0, ge=0.0)
+    seconds: Amount = 0.0
 
 
 class Cancel(Message):

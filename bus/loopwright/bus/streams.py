@@ -10,11 +10,9 @@ from nats.js.api import (
 )
 from nats.js.errors import BadRequestError, NotFoundError
 
+from loopwright.bus.messages import KEPT
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, stream_subjects
 
-DAY = 24 * 3600.0
-KEPT = 30 * DAY
-"""Seconds a trajectory stays on record."""
 WAITING = 100_000
 """Goals that may wait in the intake; one more is refused."""
 MAX_MESSAGE = 980_000

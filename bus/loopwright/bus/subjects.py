@@ -4,6 +4,7 @@ A subject is ``lw.v1.{kind}.…``; the table `KINDS` names the tokens behind the
 in a step so that one filter serves a role.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -145,6 +146,24 @@ class Subject:
 
     def __str__(self) -> str:
         return ".".join([PREFIX, self.kind, *self.values])
+
+    def told(self) -> dict[str, str | int]:
+        """Return what the subject tells of its message, token by token.
+
+        Raises:
+            Unreadable: the attempt is not a number as we write it, so that each attempt has one place.
+        """
+        told: dict[str, str | int] = dict(zip(KINDS[self.kind].tokens, self.values, strict=True))
+        if "attempt" in told:
+            told["attempt"] = number_in(self["attempt"])
+        return told
+
+
+def number_in(text: str) -> int:
+    """Return the number that a token spells, written in one way only."""
+    if not re.fullmatch("0|[1-9][0-9]*", text):
+        raise Unreadable(f"{text!r} is not the number of an attempt")
+    return int(text)
 
 
 def of_goal(ns: str, goal: str) -> list[str]:

@@ -8,10 +8,11 @@ from datetime import datetime
 import anyio
 
 from loopwright.bus.connection import ANSWER, Bus
-from loopwright.bus.envelope import MODELS, read
+from loopwright.bus.envelope import MODELS
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.inbox import Delivery, Inbox
 from loopwright.bus.messages import Message
+from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject, of_goal
 
 SAID_AS = {"eval": "evaluation", "ctl": "cancel", "event": "ended"}
@@ -29,17 +30,15 @@ class Entry:
     """None for what is the orchestrator's own, and for what cannot be read."""
 
 
-async def entry_of(bus: Bus, delivery: Delivery) -> Entry:
-    """Return what a delivery says; a message that cannot be read is on record all the same."""
-    subject = Subject.parse(delivery.subject)
+async def entry_of(bus: Bus, delivery: Delivery) -> Entry | None:
+    """Return what a delivery says, read or not; None if its subject is none of ours."""
+    stored = Stored.delivered(delivery)
+    try:
+        subject = Subject.parse(stored.subject)
+    except Unreadable:
+        return None
     model = MODELS.get(SAID_AS.get(subject.kind, subject.kind))
-    message = None
-    if model is not None:
-        try:
-            message = read(model, await bus.body(delivery.data, delivery.headers), delivery.headers)
-        except Unreadable:
-            message = None
-    return Entry(delivery.seq, delivery.time, subject, message)
+    return Entry(stored.seq, stored.time, subject, await bus.message(model, stored) if model else None)
 
 
 class Trajectory:
@@ -65,7 +64,8 @@ class Trajectory:
                 continue
             entry = await entry_of(self._bus, delivery)
             self.seen = delivery.seq
-            yield entry
+            if entry is not None:
+                yield entry
 
     async def so_far(self) -> list[Entry]:
         """Return what is on record now, behind `seen`."""
@@ -76,7 +76,8 @@ class Trajectory:
                 with anyio.fail_after(ANSWER):
                     delivery = await inbox.receive()
                 if delivery.seq > self.seen:
-                    found.append(await entry_of(self._bus, delivery))
+                    entry = await entry_of(self._bus, delivery)
+                    found += [entry] if entry else []
                     self.seen = delivery.seq
                 waiting = delivery.msg.metadata.num_pending
         return found

@@ -1,5 +1,4 @@
 import pytest
-
 from shop.cart import Cart
 from shop.invoice import invoice
 from shop.pricing import Voucher

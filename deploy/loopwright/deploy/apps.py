@@ -64,3 +64,5 @@ def imported(name: str) -> object:
         return importlib.import_module(name)
     except ImportError as error:
         raise AppRefused(f"The app {name} cannot be imported: {error}.") from error
+    except Exception as error:  # whatever a module does when it is imported, it is the app's fault
+        raise AppRefused(f"The app {name} cannot be imported: {type(error).__name__}: {error}.") from error

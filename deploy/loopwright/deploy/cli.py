@@ -58,7 +58,9 @@ def loopwright() -> None:
 def main() -> None:
     """Run the command line; an error is one sentence, never a traceback."""
     try:
-        sys.exit(loopwright(standalone_mode=False))  # what a verb hands to ctx.exit() comes back from here
+        sys.exit(
+            loopwright(prog_name="loopwright", standalone_mode=False)
+        )  # what a verb hands to ctx.exit() comes back from here
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -10,6 +10,8 @@ from loopwright.bus.errors import (
     NotPermitted,
 )
 from loopwright.bus.messages import Outcome, Status, StopReason
+from loopwright.deploy.apps import AppRefused
+from loopwright.tools.errors import InterpreterUnusable, WorkspaceRefused
 
 
 class Exit(IntEnum):
@@ -54,5 +56,7 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.NOT_PERMITTED
         case GoalUnknown():
             return Exit.NOT_FOUND
+        case AppRefused() | InterpreterUnusable() | WorkspaceRefused():
+            return Exit.USAGE
         case _:
             return Exit.ERROR

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 import click
+from anyio.abc import TaskStatus
 from pydantic import BaseModel, ConfigDict
 
 from loopwright.actors.repair import REPAIR, REPAIR_WITH_MODEL, Acceptance, Program
@@ -17,9 +18,10 @@ from loopwright.bus.client import Goals
 from loopwright.deploy.embedded import embedded_server
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.fleet import fleet, repair_fleet
-from loopwright.deploy.report import document, repaired_files, report
+from loopwright.deploy.report import change_of, document, report
 from loopwright.deploy.screen import Screen, screen
 from loopwright.deploy.watching import follow
+from loopwright.tools.errors import WorkspaceRefused
 from loopwright.tools.interpreter import VENVS, find_interpreter
 from loopwright.tools.sandbox import Policy, choose_level
 from loopwright.tools.workspace import apply_to_folder, pack
@@ -57,47 +59,82 @@ class Repair(BaseModel):
         return bool(key or self.model or self.base_url)
 
 
+class Interruption:
+    """What a signal does: while there is no goal yet we just leave; after that the goal is called off first."""
+
+    def __init__(self) -> None:
+        self.heard = False
+        self.run: Run | None = None
+
+    async def heed(self, scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
+        """Wait for signals; the second one is not asked why."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for _ in signals:
+                if self.heard or self.run is None:
+                    scope.cancel()
+                    continue
+                self.heard = True
+                scope.deadline = anyio.current_time() + PARTING
+                await self.run.cancel("It was interrupted from the terminal.")
+
+
 async def repair_program(wanted: Repair, url: str | None, key: str | None) -> int:
     """Run the job, and return the exit code."""
     model = wanted.asks_model(key)
+    interruption = Interruption()
+    outcome: Outcome | None = None
     with screen() as shown:
-        async with bus_and_fleet(wanted, url, model=model, shown=shown) as bus:
-            run = await submit(bus, wanted, model=model)
-            outcome, interrupted = await ended(bus, run, shown)
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(interruption.heed, tasks.cancel_scope)
+            async with bus_and_fleet(wanted, url, model=model, shown=shown) as bus:
+                interruption.run = await submit(bus, wanted, model=model)
+                outcome = await follow(bus, interruption.run, shown)
+            tasks.cancel_scope.cancel()
+    if outcome is None:
+        raise click.Abort
+    change = change_of(wanted.path, outcome)
     applied = outcome.status == "completed" and wanted.apply
     if applied:
-        before, after = repaired_files(wanted.path, outcome)
-        await anyio.to_thread.run_sync(apply_to_folder, wanted.path, before, after)
+        await anyio.to_thread.run_sync(apply_to_folder, wanted.path, change.before, change.after)
     if wanted.json_:
-        click.echo(document(wanted.path, outcome, applied=applied))
+        click.echo(document(outcome, change, applied=applied))
     else:
-        report(wanted.path, outcome, applied=applied)
-    return Exit.INTERRUPTED if interrupted else of_outcome(outcome)
+        report(outcome, change, applied=applied)
+    return Exit.INTERRUPTED if interruption.heard else of_outcome(outcome)
 
 
 @asynccontextmanager
 async def bus_and_fleet(wanted: Repair, url: str | None, *, model: bool, shown: Screen) -> AsyncIterator[Bus]:
-    """Hold a connection to the bus that was named, or to one of our own with a fleet."""
-    environment = {"OPENAI_BASE_URL": wanted.base_url} if wanted.base_url else {}
-    if wanted.model:
-        environment["LOOPWRIGHT_MODEL"] = wanted.model
-    if url is not None:
-        members = repair_fleet(
-            workers=wanted.workers or 0, model=model, sandbox=wanted.sandbox, environment=environment
-        )
-        async with connect_bus(url) as bus, fleet(members if wanted.workers else [], url, show_logs=False):
+    """Hold a connection to the bus that was named, or to one of our own; with a fleet, unless one is there."""
+    if url is not None and wanted.workers is None:
+        async with connect_bus(url) as bus:
             shown.where(bus.address)
             yield bus
         return
     level = await choose_level(wanted.sandbox)
+    told = {"OPENAI_BASE_URL": wanted.base_url, "LOOPWRIGHT_MODEL": wanted.model}
     members = repair_fleet(
-        workers=wanted.workers or WORKERS, model=model, sandbox=level.level.value, environment=environment
+        workers=wanted.workers or WORKERS,
+        model=model,
+        sandbox=level.level.value,
+        environment={name: value for name, value in told.items() if value},
     )
+    async with bus_at(url) as address, connect_bus(address) as bus:
+        shown.where(f"{bus.address}, sandbox {level.level.value}: {level.reason}")
+        async with fleet(members, address, show_logs=False):
+            yield bus
+
+
+@asynccontextmanager
+async def bus_at(url: str | None) -> AsyncIterator[str]:
+    """Hold the bus that was named, or one that is gone afterwards with all that it stored."""
+    if url is not None:
+        yield url
+        return
     with tempfile.TemporaryDirectory(prefix="loopwright-run-") as store:
         async with embedded_server(Path(store), port=free_port()) as server:
-            shown.where(f"{server.url}, sandbox {level.level.value}: {level.reason}")
-            async with connect_bus(server.url) as bus, fleet(members, server.url, show_logs=False):
-                yield bus
+            yield server.url
 
 
 def free_port() -> int:
@@ -114,20 +151,30 @@ def free_port() -> int:
 async def submit(bus: Bus, wanted: Repair, *, model: bool) -> Run:
     """Pack the program and publish the goal."""
     hidden = hidden_in(wanted.path, wanted.accept)
-    packed = await anyio.to_thread.run_sync(pack, wanted.path, hidden)
     program = Program(
-        workspace=await bus.blobs.put(packed),
+        workspace=await bus.blobs.put(await packed(wanted.path, hidden)),
         python=interpreter_of(wanted),
         test_timeout=wanted.test_timeout,
         model=wanted.model,
     )
     acceptance = None
     if wanted.accept is not None:
-        tests = await anyio.to_thread.run_sync(pack, wanted.accept)
-        acceptance = Acceptance(workspace=await bus.blobs.put(tests))
+        acceptance = Acceptance(workspace=await bus.blobs.put(await packed(wanted.accept)))
     limits = Limits(deadline=wanted.deadline, attempts=wanted.attempts)
     loop = REPAIR_WITH_MODEL if model else REPAIR
     return await Goals(bus).submit(loop.name, program, acceptance=acceptance, limits=limits)
+
+
+async def packed(folder: Path, hidden: tuple[str, ...] = ()) -> bytes:
+    """Return a folder's files for the object store.
+
+    Raises:
+        WorkspaceRefused: it cannot be packed, or something in it cannot be read.
+    """
+    try:
+        return await anyio.to_thread.run_sync(pack, folder, hidden)
+    except OSError as error:
+        raise WorkspaceRefused(f"{error.filename or folder} cannot be read: {error.strerror}") from error
 
 
 def interpreter_of(wanted: Repair) -> Path | None:
@@ -141,27 +188,3 @@ def hidden_in(path: Path, accept: Path | None) -> tuple[str, ...]:
     if accept is None or not accept.resolve().is_relative_to(path.resolve()):
         return ()
     return (accept.resolve().relative_to(path.resolve()).as_posix(),)
-
-
-async def ended(bus: Bus, run: Run, shown: Screen) -> tuple[Outcome, bool]:
-    """Follow the goal to its end; a signal calls it off. Return how it ended, and whether by a signal."""
-    interrupted = False
-
-    async def call_off() -> None:
-        nonlocal interrupted
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for _ in signals:
-                if interrupted:
-                    tasks.cancel_scope.cancel()
-                interrupted = True
-                await run.cancel("It was interrupted from the terminal.")
-                tasks.cancel_scope.deadline = anyio.current_time() + PARTING
-
-    outcome: Outcome | None = None
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(call_off)
-        outcome = await follow(bus, run, shown)
-        tasks.cancel_scope.cancel()
-    if outcome is None:
-        raise click.Abort
-    return outcome, interrupted

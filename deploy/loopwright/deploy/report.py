@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
@@ -10,6 +11,7 @@ from rich.syntax import Syntax
 
 from loopwright.actors.repair import Pick
 from loopwright.bus import Outcome, Status
+from loopwright.deploy.screen import counted
 from loopwright.tools.program import apply_edits
 from loopwright.tools.workspace import sources, unified_diff
 
@@ -22,36 +24,48 @@ def pick_of(outcome: Outcome) -> Pick | None:
         return None
 
 
-def repaired_files(folder: Path, outcome: Outcome) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Return the texts of the files that the best candidate changes, before and after.
+@dataclass(frozen=True)
+class Change:
+    """What a repair changes: the texts of its files before and after."""
+
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff; empty where there is none."""
+        return unified_diff(self.before, self.after)
+
+
+def change_of(folder: Path, outcome: Outcome) -> Change:
+    """Return what the best candidate changes; ask before it is written.
 
     Raises:
         EditMismatch: the folder has changed since.
     """
     pick = pick_of(outcome)
     if pick is None:
-        return {}, {}
+        return Change({}, {})
     files = sources(folder)
     after = apply_edits(files, pick.candidate)
-    return {name: files[name] for name in after}, after
+    return Change({name: files[name] for name in after}, after)
 
 
-def document(folder: Path, outcome: Outcome, *, applied: bool) -> str:
+def document(outcome: Outcome, change: Change, *, applied: bool) -> str:
     """Return the outcome as one JSON document, with the diff."""
     pick = pick_of(outcome)
     body: dict[str, JsonValue] = outcome.model_dump(mode="json")
-    body["diff"] = unified_diff(*repaired_files(folder, outcome)) if pick else ""
+    body["diff"] = change.diff
     body["applied"] = applied
     body["edit"] = pick.candidate.note if pick else None
     body["witnesses"] = pick.witnesses if pick else None
     return json.dumps(body, indent=2)
 
 
-def report(folder: Path, outcome: Outcome, *, applied: bool) -> None:
+def report(outcome: Outcome, change: Change, *, applied: bool) -> None:
     """Print the diff and the outcome on stdout."""
     console = Console()
-    before, after = repaired_files(folder, outcome)
-    diff = unified_diff(before, after)
+    diff = change.diff
     if diff and outcome.status is Status.COMPLETED:
         if console.is_terminal:
             console.print(Syntax(diff, "diff", background_color="default", word_wrap=False))
@@ -72,7 +86,7 @@ def sentences(outcome: Outcome, *, applied: bool, changed: bool) -> list[str]:
     elif pick is not None:
         told.append(f"best so far, not good enough: {pick.candidate.note}; {pick.witnesses} of {pick.tests} tests pass")
     if outcome.false_successes:
-        told.append(f"{outcome.false_successes} false successes: they passed the tests and failed acceptance")
+        told.append(f"{counted(outcome.false_successes)}: passed the tests and failed acceptance")
     told.append(figures(outcome))
     if changed and outcome.status is Status.COMPLETED:
         told.append("The change is written." if applied else "The folder is untouched; --apply writes the change.")

@@ -58,6 +58,11 @@ def score(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
+def counted(false_successes: int) -> str:
+    """Return so many false successes, for a person."""
+    return f"{false_successes} false success{'' if false_successes == 1 else 'es'}"
+
+
 def spend(board: Board) -> str:
     """Return what was spent, as far as it is anything."""
     usage = board.usage
@@ -78,7 +83,7 @@ def line(board: Board, seconds: float) -> str:
         spend(board),
     ]
     if board.false_successes:
-        parts.append(f"{board.false_successes} false successes")
+        parts.append(counted(board.false_successes))
     return " · ".join(parts)
 
 

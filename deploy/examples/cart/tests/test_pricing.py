@@ -1,5 +1,4 @@
 import pytest
-
 from shop.pricing import Voucher, shipping, tax
 
 

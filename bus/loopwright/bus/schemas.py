@@ -1,0 +1,45 @@
+"""The JSON Schema of each message, for whoever speaks to the bus in another language.
+
+`python -m loopwright.bus.schemas` writes them into ``bus/schemas``; a test holds them current.
+"""
+
+import inspect
+import json
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, JsonValue
+from pydantic.json_schema import GenerateJsonSchema
+
+from loopwright.bus.envelope import MODELS
+from loopwright.bus.messages import Outcome
+
+DIALECT = GenerateJsonSchema.schema_dialect
+ID = "urn:loopwright:schema:{}:v1"
+"""Names a schema for ever; nothing is fetched from there."""
+DOCUMENTS: dict[str, type[BaseModel]] = {**MODELS, "outcome": Outcome}
+"""Each message by its kind, and the one document inside them that clients read on its own."""
+FOLDER = Path(__file__).parents[2] / "schemas"
+
+
+def schema_of(kind: str) -> dict[str, JsonValue]:
+    """Return the schema of a document as it is written: what has a default may be left out."""
+    model = DOCUMENTS[kind]
+    described = {"title": model.__name__, "description": inspect.getdoc(model) or ""}
+    return {"$schema": DIALECT, "$id": ID.format(kind), **model.model_json_schema(), **described}
+
+
+def files() -> dict[str, str]:
+    """Return the text of every schema by the name of its file."""
+    return {f"{kind}.v1.json": json.dumps(schema_of(kind), indent=2) + "\n" for kind in DOCUMENTS}
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Write every schema."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files().items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

@@ -1,0 +1,242 @@
+"""Whatever bytes are published on whatever subject: nothing hangs, nobody dies, and goals go on.
+
+What an actor reads and cannot understand becomes a dead letter with a reason. An answer's place that is taken by
+garbage counts as a failed attempt; a place that garbage took too early is taken back.
+"""
+
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+import pytest
+
+from loopwright.actors import Worker
+from loopwright.bus import Bus, Outcome, Run, Status, StopReason
+from loopwright.bus.client import Goals
+from loopwright.bus.envelope import MAX_BODY, TYPE, encode
+from loopwright.bus.messages import Due, Evaluation, Goal, Result, StepOrder
+from loopwright.bus.subjects import INTAKE, LOOP
+
+type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
+
+CONSUMERS = (
+    (INTAKE, "goals-default"),
+    (LOOP, "orchestrators-default"),
+    (LOOP, "role-default-guess"),
+    (LOOP, "role-default-near"),
+)
+HEARD = [
+    b"lw.v1.goal.default.guessing",
+    b"lw.v1.goal.default.cook",
+    b"lw.v1.goal.default.NO.SUCH",
+    b"lw.v1.result.default.g9.work.1",
+    b"lw.v1.result.default.g9.work.01",
+    b"lw.v1.result.default.g9",
+    b"lw.v1.result.default.\xff\xfe.work.1",
+    b"lw.v1.eval.default.g9.work.1.near",
+    b"lw.v1.eval.default.g9.work.x.near",
+    b"lw.v1.ctl.default.g9",
+    b"lw.v1.ctl.default.\xc3\xa9",
+    b"lw.v1.due.default.g9.deadline",
+    b"lw.v1.due.default.a.b.c.d.e",
+    b"lw.v1.step.default.guess.g9.work.1",
+    b"lw.v1.step.default.near.g9.work.1",
+    b"lw.v1.step.default.guess.G9.work.\xff",
+]
+"""Subjects that an actor listens to."""
+UNHEARD = [
+    b"lw.v1.decision.default.g9",
+    b"lw.v1.event.default.g9",
+    b"lw.v1.timer.default.g9.deadline",
+    b"lw.v1.dead.default.orchestrator.g9.work",
+    b"lw.v1.live.default.g9",
+]
+"""Subjects whose messages are only read for a goal that somebody asks about, or by people."""
+BODIES = [
+    b"\xff\xfe\x00",
+    b'{"goal": "g9", "output"',
+    b"[" * 5000,
+    b'{"attempt": "' + b"x" * 90_000 + b'"}',
+    b'{"goal": "' + b"x" * 90_000 + b'"}',
+    b"[]",
+    b"null",
+    b'{"kind": "nonsense"}',
+    b'{"usage": {"cost": 1e999}, "seconds": NaN}',
+    b"x" * (MAX_BODY + 1),
+]
+HEADERS = [
+    None,
+    b"NATS/1.0\r\n\r\n",
+    b"NATS/1.0 503\r\n\r\n",
+    b"NATS/1.0 \xff\r\n\r\n",
+    b"NATS/1.0\r\nStatus: 404\r\nce-type: loopwright.step.v2\r\nce-\xff: 1\r\nce-(x): \x00\r\n\r\n",
+    b"NATS/1.0\r\nce-type: loopwright.result.v9\r\nce-id: A B\r\n\r\n",
+    b"NATS/1.0\r\ncontent-type: application/cloudevents+json\r\n\r\n",
+    b"NATS/1.0\r\nLoopwright-Body: sha256-" + b"0" * 64 + b"\r\n\r\n",
+]
+
+
+async def end_of(run: Run, seconds: float = 15) -> Outcome:
+    with anyio.fail_after(seconds):
+        return await run.outcome()
+
+
+async def settled(bus: Bus) -> None:
+    """Wait until every queue is empty and nothing is in anybody's hands."""
+    with anyio.fail_after(30):
+        for stream, consumer in CONSUMERS:
+            while True:
+                info = await bus.js.consumer_info(stream, consumer)
+                if not info.num_pending and not info.num_ack_pending:
+                    break
+                await anyio.sleep(0.02)
+
+
+async def dead_letters(bus: Bus) -> dict[int, str]:
+    """Return the reason of each dead letter by the sequence of the message it was."""
+    info = await bus.js.stream_info("DEAD")
+    found = {}
+    for seq in range(info.state.first_seq, info.state.last_seq + 1):
+        letter = await bus.js.get_msg("DEAD", seq)
+        if letter.headers and "Loopwright-Reason" in letter.headers:
+            found[seq] = str(letter.headers["Loopwright-Reason"])
+    return found
+
+
+async def test_garbage_on_every_subject_becomes_dead_letters_and_the_next_goal_completes(
+    bus: Bus, fleet: Fleet, speak: Speak, guesser: Worker, judge: Worker
+) -> None:
+    said = 0
+    async with fleet(bus, guesser, judge) as goals:
+        for subject, body in itertools.product(HEARD, BODIES):
+            await speak(subject, HEADERS[said % len(HEADERS)], body)
+            said += 1
+        for subject, body, headers in itertools.product(UNHEARD, BODIES[:3], HEADERS):
+            await speak(subject, headers, body)
+        outcome = await end_of(await goals.submit("guessing", {"target": 2}))
+        await settled(bus)
+    assert (outcome.status, outcome.attempts) == (Status.COMPLETED, 2)
+    reasons = list((await dead_letters(bus)).values())
+    assert all(reasons)
+    assert len(reasons) > said / 2, "what is plain text or plain JSON is a goal all the same"
+
+
+@pytest.mark.parametrize("headers", HEADERS[:5])
+@pytest.mark.parametrize("kind", ["decision", "step", "result", "eval", "event", "timer"])
+async def test_a_place_that_garbage_took_before_its_time_is_taken_back(
+    bus: Bus, fleet: Fleet, speak: Speak, guesser: Worker, judge: Worker, kind: str, headers: bytes | None
+) -> None:
+    places = {
+        "decision": b"lw.v1.decision.default.g1",
+        "step": b"lw.v1.step.default.guess.g1.work.1",
+        "result": b"lw.v1.result.default.g1.work.1",
+        "eval": b"lw.v1.eval.default.g1.work.1.near",
+        "event": b"lw.v1.event.default.g1",
+        "timer": b"lw.v1.timer.default.g1.deadline",
+    }
+    async with fleet(bus, guesser, judge) as goals:
+        await speak(places[kind], headers, b"\xff garbage")
+        await settled_when_ready(bus)
+        run = await goals.submit("guessing", {"target": 1}, goal="g1")
+        outcome = await end_of(run, 8)
+    assert outcome.status is Status.COMPLETED
+
+
+async def settled_when_ready(bus: Bus) -> None:
+    """Wait until the actors are there and have heard everything."""
+    with anyio.fail_after(10):
+        wanted = {name for _, name in CONSUMERS[1:]}
+        while not wanted <= {info.name for info in await bus.js.consumers_info(LOOP)}:  # noqa: ASYNC110 - it knows
+            await anyio.sleep(0.02)
+    await settled(bus)
+
+
+@pytest.mark.parametrize("kind", ["result", "eval"])
+async def test_an_answer_whose_place_is_taken_by_garbage_is_a_failed_attempt_and_the_goal_goes_on(
+    bus: Bus, fleet: Fleet, speak: Speak, guesser: Worker, judge: Worker, kind: str
+) -> None:
+    role, place = {
+        "result": ("guess", b"lw.v1.result.default.g1.work.1"),
+        "eval": ("near", b"lw.v1.eval.default.g1.work.1.near"),
+    }[kind]
+    there = [] if kind == "result" else [guesser]
+    missing = [guesser, judge] if kind == "result" else [judge]
+    async with fleet(bus, *there) as goals:
+        run = await goals.submit("guessing", {"target": 2}, goal="g1")
+        with anyio.fail_after(5):
+            async for entry in run:
+                if entry.subject.kind == "step" and entry.subject["role"] == role:
+                    break
+        await speak(place, None, b"\xff garbage")
+        async with fleet(bus, *missing, orchestrators=0):
+            outcome = await end_of(run)
+    assert (outcome.status, outcome.attempts, outcome.best) == (Status.COMPLETED, 2, {"number": 2})
+    assert "its body is not UTF-8" in (await dead_letters(bus)).values()
+
+
+async def test_garbage_among_the_decisions_of_a_goal_does_not_stop_it(
+    bus: Bus, fleet: Fleet, speak: Speak, guesser: Worker, judge: Worker
+) -> None:
+    garbage = itertools.cycle(itertools.product(HEADERS, BODIES[:3]))
+    async with fleet(bus, guesser, judge) as goals:
+        run = await goals.submit("guessing", {"target": 6}, goal="g1")
+        with anyio.fail_after(15):
+            async for entry in run:
+                if entry.subject.kind != "decision":
+                    for headers, body in itertools.islice(garbage, 4):
+                        await speak(b"lw.v1.decision.default.g1", headers, body)
+        outcome = await end_of(run)
+    assert (outcome.reason, outcome.attempts) == (StopReason.ACCEPTED, 6)
+
+
+def mutated(dice: random.Random, data: bytes) -> bytes:
+    """Return the bytes with something done to them that happens to bytes."""
+    at = dice.randrange(len(data) + 1)
+    match dice.randrange(6):
+        case 0:
+            return data[:at]
+        case 1:
+            return data[:at] + dice.randbytes(dice.randrange(1, 9)) + data[at:]
+        case 2:
+            return data[:at] + bytes([dice.randrange(256)]) + data[at + 1 :]
+        case 3:
+            return data[at:] + data[:at]
+        case 4:
+            return dice.randbytes(dice.randrange(200))
+    return data
+
+
+def messages() -> list[bytes]:
+    """Return one good body of each kind."""
+    return [
+        encode(Goal(goal="f1", loop="guessing", input={"target": 2})),
+        encode(Result(goal="f1", step="work", attempt=1, output={"number": 1})),
+        encode(Evaluation(goal="f1", step="work", attempt=1, judge="near", passed=False, score=0.5)),
+        encode(StepOrder(goal="f1", loop="guessing", step="work", attempt=1, role="guess", input={"target": 2})),
+        encode(Due(goal="f1", id="deadline")),
+    ]
+
+
+async def test_thousands_of_random_messages_hurt_nobody(
+    bus: Bus, fleet: Fleet, speak: Speak, guesser: Worker, judge: Worker
+) -> None:
+    dice = random.Random(20260101)
+    kinds = [TYPE.format(kind).encode() for kind in ("goal", "step", "result", "evaluation", "cancel", "due", "odd")]
+    kinds += [b"", b"\xff"]
+    async with fleet(bus, guesser, judge) as goals:
+        for number in range(2500):
+            subject = dice.choice(HEARD + UNHEARD).replace(b"g9", b"f%d" % dice.randrange(5))
+            headers = None
+            if dice.random() < 0.5:
+                lines = [b"ce-type: " + dice.choice(kinds), b"Nats-Msg-Id: f%d" % dice.randrange(3000), b"x"]
+                block = b"NATS/1.0\r\n" + b"\r\n".join(lines[dice.randrange(3) :]) + b"\r\n\r\n"
+                headers = b"NATS/1.0" + mutated(dice, block[8:-4]) + b"\r\n\r\n"
+            await speak(subject, headers, mutated(dice, dice.choice(messages())))
+            if number % 500 == 250:
+                assert (await end_of(await goals.submit("guessing", {"target": 1}))).status is Status.COMPLETED
+        outcome = await end_of(await goals.submit("guessing", {"target": 3}))
+        await settled(bus)
+    assert (outcome.status, outcome.attempts) == (Status.COMPLETED, 3)

@@ -1,0 +1,199 @@
+"""Orchestrators share goals without asking each other, and pick up what a dead one left half done."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from loopwright.actors import Loop, Orchestrator, Worker
+from loopwright.actors.decide import Decision, decide, open_goal
+from loopwright.actors.standing import Event, Standing, fold
+from loopwright.bus import Bus, Outcome, Result, Run, Status, StopReason, Trajectory, connect_bus
+from loopwright.bus.client import Goals
+from loopwright.bus.connection import delivery_id
+from loopwright.bus.envelope import encode, read_goal
+from loopwright.bus.inbox import Delivery
+from loopwright.bus.messages import Ended, Limits
+from loopwright.bus.subjects import INTAKE, LOOP, Subject
+from loopwright.deploy.embedded import Server
+
+type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+
+
+async def end_of(run: Run, seconds: float = 15) -> Outcome:
+    with anyio.fail_after(seconds):
+        return await run.outcome()
+
+
+async def decisions(bus: Bus, goal: str) -> list[Decision]:
+    stored = await bus.record([f"lw.v1.decision.default.{goal}"])
+    return [Decision.model_validate_json(each.data) for each in stored]
+
+
+async def put_on_record(bus: Bus, delivery: Delivery, before: Decision | None, events: tuple[Event, ...]) -> None:
+    """Do what an orchestrator does that dies right behind its decision."""
+    standing = fold(before.standing if before else None, events)
+    assert isinstance(standing, Standing)
+    number = before.number + 1 if before else 1
+    decision = Decision(number=number, seen=delivery_id(delivery), events=events, standing=standing)
+    subject = Subject.of("decision", ns="default", goal=standing.goal.goal)
+    revision = await bus.last(subject)
+    await bus.write(str(subject), decision.model_dump_json().encode(), {}, guard=revision.seq if revision else 0)
+    await delivery.later()
+
+
+async def test_rival_orchestrators_make_exactly_one_trajectory_of_each_goal(
+    bus: Bus, server: Server, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    wanted = {f"g{number}": 1 + number % 3 for number in range(60)}
+    async with (
+        connect_bus(server.url, name="rival") as rival,
+        fleet(rival, guesser, judge),
+        fleet(bus, guesser, judge, orchestrators=2) as goals,
+    ):
+        for goal, target in wanted.items():
+            await goals.submit("guessing", {"target": target}, goal=goal)
+        outcomes = {goal: await end_of(goals.run(goal)) for goal in wanted}
+        trajectories = {goal: await Trajectory(bus, goal).so_far() for goal in wanted}
+
+    assert {goal: outcome.attempts for goal, outcome in outcomes.items()} == wanted
+    for goal, trajectory in trajectories.items():
+        places = Counter(str(entry.subject) for entry in trajectory if entry.subject.kind != "decision")
+        assert set(places.values()) == {1}, "something was said twice"
+        assert places.total() == 4 * wanted[goal] + 1
+        on_record = await decisions(bus, goal)
+        assert [each.number for each in on_record] == list(range(1, len(on_record) + 1))
+        assert fold(None, [event for each in on_record for event in each.events]) == on_record[-1].standing
+        assert isinstance(trajectory[-1].message, Ended)
+
+
+async def test_a_goal_that_was_published_many_times_is_opened_once(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    for _ in range(20):
+        await bus.nc.publish("lw.v1.goal.default.guessing", b'{"goal": "g1", "input": {"target": 2}}')
+    await bus.nc.flush()
+    async with fleet(bus, guesser, judge, orchestrators=3) as goals:
+        assert (await end_of(goals.run("g1"))).attempts == 2
+    assert [each.number for each in await decisions(bus, "g1")] == [1, 2, 3, 4, 5]
+
+
+async def test_an_orchestrator_that_died_behind_its_first_decision_has_its_messages_sent_by_another(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker, guessing: Loop
+) -> None:
+    await Goals(bus).submit("guessing", {"target": 1}, goal="g1")
+    async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
+        with anyio.fail_after(5):
+            delivery = await inbox.receive()
+        goal = read_goal(delivery.data, delivery.headers, loop="guessing", fallback_id="none")
+        await put_on_record(bus, delivery, None, open_goal(goal, guessing, delivery.time))
+    async with fleet(bus, guesser, judge) as goals:
+        outcome = await end_of(goals.run("g1"))
+    assert (outcome.reason, outcome.steps) == (StopReason.ACCEPTED, 2)
+    assert len(await decisions(bus, "g1")) == 3
+
+
+async def test_an_orchestrator_that_died_behind_a_later_decision_has_its_messages_sent_by_another(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker, guessing: Loop
+) -> None:
+    await Goals(bus).submit("guessing", {"target": 1}, goal="g1")
+    async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
+        with anyio.fail_after(5):
+            await Orchestrator(bus, {"guessing": guessing}).take_goal(await inbox.receive())
+    made = Result(goal="g1", step="work", attempt=1, output={"number": 1})
+    place = Subject.of("result", ns="default", goal="g1", step="work", attempt=1)
+    await bus.publish_first(place, made, id="made")
+    heard = [f"lw.v1.{kind}.default.>" for kind in ("result", "eval", "ctl", "due")]
+    async with await bus.consumer(LOOP, "orchestrators-default", heard) as inbox:
+        with anyio.fail_after(5):
+            delivery = await inbox.receive()
+        (opened,) = await decisions(bus, "g1")
+        await put_on_record(bus, delivery, opened, decide(opened.standing, made, delivery.time))
+    async with fleet(bus, guesser, judge) as goals:
+        outcome = await end_of(goals.run("g1"))
+    assert (outcome.reason, outcome.attempts) == (StopReason.ACCEPTED, 1)
+
+
+async def test_the_broker_holds_the_deadline_while_nobody_of_ours_runs(bus: Bus, fleet: Fleet, guessing: Loop) -> None:
+    await Goals(bus).submit("guessing", {"target": 1}, goal="g1", limits=Limits(deadline=0.5))
+    async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
+        with anyio.fail_after(5):
+            await Orchestrator(bus, {"guessing": guessing}).take_goal(await inbox.receive())
+    timers, _ = await bus.reader(["lw.v1.due.default.>"], after=lambda: 0)
+    async with timers:
+        with anyio.fail_after(5):
+            due = await timers.receive()
+    async with fleet(bus) as goals:
+        outcome = await end_of(goals.run("g1"))
+    assert (outcome.status, outcome.reason) == (Status.FAILED, StopReason.DEADLINE)
+    assert timedelta(seconds=outcome.seconds) < timedelta(seconds=5)
+    assert outcome.seconds >= 0.5
+    assert due.subject.endswith("g1.deadline")
+
+
+async def test_a_goal_is_called_off_before_and_after_its_end(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    async with fleet(bus) as goals:
+        run = await goals.submit("guessing", {"target": 1})
+        with anyio.fail_after(5):
+            async for entry in run:
+                if entry.subject.kind == "step":
+                    break
+        await run.cancel("changed our mind")
+        outcome = await end_of(run)
+        await run.cancel("again")
+    assert (outcome.status, outcome.reason, outcome.why) == (
+        Status.CANCELED,
+        StopReason.CANCELLED,
+        "changed our mind",
+    )
+    assert await run.ended() == outcome
+
+
+@pytest.mark.parametrize(
+    ("loop", "data", "why"),
+    [
+        ("cook", b"{}", "There is no loop named cook here; there is guessing."),
+        ("guessing", b"\xff", "The goal cannot be read: its body is not UTF-8."),
+        ("guessing", b'{"input": {}, "limits": {"deadline": 1e300}}', "The goal cannot be read: limits.deadline"),
+    ],
+)
+async def test_a_goal_that_cannot_be_worked_on_is_rejected_on_record(
+    bus: Bus, fleet: Fleet, loop: str, data: bytes, why: str
+) -> None:
+    await bus.js.publish(f"lw.v1.goal.default.{loop}", data, headers={"Nats-Msg-Id": "g1"})
+    async with fleet(bus) as goals:
+        outcome = await end_of(goals.run("g1"))
+    assert (outcome.status, outcome.reason) == (Status.REJECTED, StopReason.REJECTED)
+    assert outcome.why.startswith(why)
+
+
+async def test_a_result_from_another_language_may_leave_out_what_its_subject_tells(
+    bus: Bus, fleet: Fleet, judge: Worker
+) -> None:
+    async with fleet(bus, judge) as goals:
+        run = await goals.submit("guessing", {"target": 7}, goal="g1")
+        with anyio.fail_after(5):
+            async for entry in run:
+                if entry.subject.kind == "step":
+                    await bus.nc.publish("lw.v1.result.default.g1.work.1", b'{"output": {"number": 7}}')
+                    break
+        assert (await end_of(run)).best == {"number": 7}
+
+
+async def test_a_forged_result_for_an_unknown_goal_is_a_dead_letter_and_no_more(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    forged = Result(goal="nobody", step="work", attempt=1, output={"number": 1})
+    await bus.js.publish("lw.v1.result.default.nobody.work.1", encode(forged))
+    async with fleet(bus, guesser, judge) as goals:
+        assert (await end_of(await goals.submit("guessing", {"target": 1}))).reason is StopReason.ACCEPTED
+        with anyio.fail_after(5):
+            letter = await bus.js.get_last_msg("DEAD", "lw.v1.dead.default.orchestrator.nobody.work")
+    assert letter.headers is not None
+    assert letter.headers["Loopwright-Reason"] == "nothing is on record for the goal nobody"
+    assert await bus.last("lw.v1.decision.default.nobody") is None

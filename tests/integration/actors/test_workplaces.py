@@ -1,0 +1,134 @@
+"""A step is done once, kept under a lease while it is done, and done elsewhere when its worker has gone."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import anyio
+import pytest
+
+from loopwright.actors import Loop, Step, Worker, Workplace, worker
+from loopwright.bus import Bus, Outcome, Run, StopReason, connect_bus
+from loopwright.bus.client import Goals
+from loopwright.bus.connection import LEASE
+from loopwright.bus.subjects import LOOP
+from loopwright.deploy.embedded import Server
+
+type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+
+
+async def end_of(run: Run, seconds: float = 15) -> Outcome:
+    with anyio.fail_after(seconds):
+        return await run.outcome()
+
+
+async def test_a_handler_that_outlives_several_leases_runs_once(
+    bus: Bus, server: Server, fleet: Fleet, judge: Worker
+) -> None:
+    runs: list[int] = []
+
+    @worker("guess")
+    async def slow(step: Step[Any]) -> dict[str, int]:
+        runs.append(step.attempt)
+        await anyio.sleep(2.5 * LEASE)
+        return {"number": 1}
+
+    async with connect_bus(server.url, name="rival") as rival, fleet(rival, slow), fleet(bus, slow, judge) as goals:
+        outcome = await end_of(await goals.submit("guessing", {"target": 1}))
+    assert (outcome.reason, runs) == (StopReason.ACCEPTED, [1])
+
+
+async def test_the_step_of_a_worker_that_vanished_is_done_elsewhere_as_soon_as_its_lease_is_over(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    role = ["lw.v1.step.default.guess.>"]
+    async with await bus.consumer(LOOP, "role-default-guess", role) as vanishing, fleet(bus, judge) as goals:
+        run = await goals.submit("guessing", {"target": 1})
+        with anyio.fail_after(5):
+            await vanishing.receive()
+        taken = anyio.current_time()
+        async with fleet(bus, guesser, orchestrators=0):
+            outcome = await end_of(run)
+        assert outcome.reason is StopReason.ACCEPTED
+        assert LEASE - 0.5 < anyio.current_time() - taken < LEASE + 1.5, "about a lease, on a busy machine"
+
+
+async def test_the_step_of_a_worker_that_is_told_to_go_is_handed_back_at_once(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    begun = anyio.Event()
+
+    @worker("guess")
+    async def stuck(step: Step[Any]) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    async with fleet(bus, judge) as goals:
+        run = await goals.submit("guessing", {"target": 1})
+        async with anyio.create_task_group() as going:
+            going.start_soon(Workplace(bus, stuck).run, anyio.Event())
+            with anyio.fail_after(5):
+                await begun.wait()
+            going.cancel_scope.cancel()
+        async with fleet(bus, guesser, orchestrators=0):
+            assert (await end_of(run, LEASE - 0.5)).reason is StopReason.ACCEPTED
+
+
+async def test_work_is_called_off_when_its_goal_ends_and_not_when_somebody_only_says_so(bus: Bus, fleet: Fleet) -> None:
+    begun, over = anyio.Event(), anyio.Event()
+
+    @worker("guess")
+    async def endless(step: Step[Any]) -> None:
+        begun.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            over.set()
+
+    async with fleet(bus, endless) as goals:
+        run = await goals.submit("guessing", {"target": 1}, goal="g1")
+        with anyio.fail_after(5):
+            await begun.wait()
+        await bus.nc.publish("lw.v1.event.default.g1", b"it is over, honestly")
+        with anyio.move_on_after(0.3):
+            await over.wait()
+        assert not over.is_set()
+        await run.cancel()
+        assert (await end_of(run)).reason is StopReason.CANCELLED
+        with anyio.fail_after(5):
+            await over.wait()
+
+
+@pytest.mark.parametrize("answer", ["\ud800", "x" * 1_000_000], ids=["half a surrogate pair", "too large"])
+async def test_an_answer_that_cannot_be_sent_is_a_failed_attempt_and_the_worker_lives_on(
+    bus: Bus, fleet: Fleet, judge: Worker, answer: str
+) -> None:
+    @worker("guess")
+    async def odd(step: Step[Any]) -> Any:
+        return {"number": answer} if step.attempt == 1 else {"number": 2}
+
+    async with fleet(bus, odd, judge) as goals:
+        outcome = await end_of(await goals.submit("guessing", {"target": 2}))
+    assert (outcome.reason, outcome.attempts) == (StopReason.ACCEPTED, 2)
+
+
+async def test_an_error_that_cannot_be_written_is_a_failed_attempt(bus: Bus, fleet: Fleet, judge: Worker) -> None:
+    @worker("guess")
+    async def broken(step: Step[Any]) -> Any:
+        if step.attempt == 1:
+            raise ValueError("a file named \udcff")
+        return {"number": 2}
+
+    async with fleet(bus, broken, judge) as goals:
+        assert (await end_of(await goals.submit("guessing", {"target": 2}))).attempts == 2
+
+
+async def test_a_step_that_takes_too_long_is_a_failed_attempt(bus: Bus, fleet: Fleet, guessing: Loop) -> None:
+    @worker("guess")
+    async def slow(step: Step[Any]) -> None:
+        await anyio.sleep_forever()
+
+    hasty = guessing.model_copy(update={"bounds": guessing.bounds.model_copy(update={"step_timeout": 0.1})})
+    async with fleet(bus, slow, loop=hasty) as goals:
+        outcome = await end_of(await goals.submit("guessing", {"target": 1}))
+    assert (outcome.reason, outcome.attempts) == (StopReason.STEP_TIMEOUT, 3)

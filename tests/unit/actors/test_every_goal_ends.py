@@ -1,0 +1,232 @@
+"""Whatever is said in whatever order: a goal ends exactly once, and nothing is asked for twice.
+
+The world here answers the orders of the core, late, twice, or not at all, while somebody else says what nobody
+waits for. One run of `World` is one goal's life.
+"""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loopwright.actors.decide import decide, open_goal, sends
+from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.standing import Began, Event, Failed, Judged, Opened, Over, Phase, Standing, evolve, fold
+from loopwright.bus.messages import (
+    Cancel,
+    Due,
+    Ended,
+    Evaluation,
+    Failure,
+    FailureClass,
+    Goal,
+    Limits,
+    Message,
+    Result,
+    Status,
+    StepOrder,
+    StopReason,
+    Usage,
+)
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+JUDGES = ("tests", "lint", "style")
+
+failures = st.builds(Failure, kind=st.sampled_from(FailureClass), message=st.text(max_size=20))
+mild_failures = st.builds(Failure, kind=st.sampled_from([FailureClass.CRASHED, FailureClass.EXHAUSTED]))
+scores = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+usages = st.builds(
+    Usage, tokens_in=st.integers(0, 400), cost=st.sampled_from([0.0, 0.01, 0.4]), candidates=st.integers(0, 9)
+)
+
+
+@st.composite
+def loops(draw: st.DrawFn) -> Loop:
+    bounds = Bounds(
+        attempts=draw(st.integers(1, 12)),
+        patience=draw(st.integers(1, 12)),
+        width=draw(st.integers(1, 5)),
+        failures=draw(st.integers(1, 4)),
+        tokens=draw(st.sampled_from([500, 2000, 200_000])),
+        cost=draw(st.sampled_from([0.5, 3.0])),
+    )
+    judges = JUDGES[: draw(st.integers(1, 3))]
+    acceptance = draw(st.sampled_from([None, "hidden"]))
+    return Loop(
+        name="loop", work="code", judges=judges, acceptance=acceptance, baseline=draw(st.booleans()), bounds=bounds
+    )
+
+
+@st.composite
+def goals(draw: st.DrawFn) -> Goal:
+    limits = Limits(width=draw(st.none() | st.integers(1, 3)), attempts=draw(st.none() | st.integers(1, 6)))
+    return Goal(goal="g1", loop="loop", acceptance=draw(st.sampled_from([None, {"a": 1}])), limits=limits)
+
+
+class World:
+    """A goal, the orders that wait for an answer, and everything that was ever said."""
+
+    def __init__(self, loop: Loop, goal: Goal) -> None:
+        self.standing: Standing | None = None
+        self.events: list[Event] = []
+        self.sent: list[Message] = []
+        self.open_orders: list[StepOrder] = []
+        self.said: list[Message] = []
+        self.at = NOON
+        self.act(open_goal(goal, loop, NOON))
+
+    @property
+    def now(self) -> Standing:
+        assert self.standing is not None
+        return self.standing
+
+    def act(self, events: tuple[Event, ...]) -> None:
+        was_over = self.standing is not None and self.standing.over
+        assert not (was_over and events), "something followed the end"
+        was_accepted = self.standing is not None and self.standing.accepted
+        assert not (was_accepted and any(isinstance(event, Began) for event in events)), "it was met, and went on"
+        before = self.standing
+        for event in events:
+            before = evolve(before, event)
+            assert len(before.under_way) <= before.bounds.width
+        self.standing = fold(self.standing, events)
+        sent = list(sends(self.now, events))
+        assert not (self.now.over and any(isinstance(message, StepOrder) for message in sent))
+        self.events += events
+        self.sent += sent
+        self.open_orders += [message for message in sent if isinstance(message, StepOrder)]
+
+    def say(self, message: Message) -> tuple[Event, ...]:
+        self.at += timedelta(seconds=1)
+        events = decide(self.now, message, self.at)
+        self.said.append(message)
+        self.act(events)
+        return events
+
+    def check(self) -> None:
+        """Look at the whole life so far."""
+        assert fold(None, self.events) == self.standing
+        assert isinstance(self.events[0], Opened)
+        assert sum(isinstance(event, Over) for event in self.events) == int(self.now.over)
+        assert sum(isinstance(message, Ended) for message in self.sent) == int(self.now.over)
+        orders = Counter((order.role, order.attempt) for order in self.sent if isinstance(order, StepOrder))
+        assert not orders or max(orders.values()) == 1
+        begun = [event.attempt for event in self.events if isinstance(event, Began)]
+        assert begun == sorted(set(begun))
+        assert self.now.begun <= self.now.bounds.attempts
+        assert all(attempt.phase not in {Phase.ACCEPTED, Phase.SETTLED} for attempt in self.now.under_way)
+        if self.now.over:
+            self.check_the_outcome()
+
+    def check_the_outcome(self) -> None:
+        outcome = self.now.outcome
+        assert outcome is not None
+        assert (outcome.reason is StopReason.ACCEPTED) == (outcome.status is Status.COMPLETED) == self.now.accepted
+        assert (outcome.best_attempt is None) == (self.now.best is None)
+        assert len(outcome.why) > 0
+        if outcome.best_attempt is not None and not self.now.accepted:
+            assert outcome.score == max(self.judged_scores(), default=0.0)
+
+    def judged_scores(self) -> list[float]:
+        """Return the scores of the attempts that every evaluator has seen and that were no false successes."""
+        heard: dict[int, dict[str, Evaluation]] = {}
+        taken = {(event.attempt, event.judge) for event in self.events if isinstance(event, Judged | Failed)}
+        for said in self.said:
+            if isinstance(said, Evaluation) and (said.attempt, said.judge) in taken:
+                heard.setdefault(said.attempt, {}).setdefault(said.judge, said)
+        return [
+            min(verdict.score for verdict in verdicts.values())
+            for attempt, verdicts in heard.items()
+            if attempt > 0
+            and set(self.now.loop.judges) == verdicts.keys()
+            and not all(verdict.passed for verdict in verdicts.values())
+            and not any(verdict.failure for verdict in verdicts.values())
+        ]
+
+
+def answer(data: st.DataObject, order: StepOrder, failing: st.SearchStrategy[Failure]) -> Message:
+    """Return some answer to an order."""
+    failure = data.draw(st.integers(0, 3).flatmap(lambda dice: st.none() if dice else failing))
+    usage, score = data.draw(usages), data.draw(scores)
+    if order.judge is None:
+        size = data.draw(st.integers(0, 4))
+        return Result(goal="g1", step="work", attempt=order.attempt, failure=failure, usage=usage, size=size)
+    return Evaluation(
+        goal="g1",
+        step="work",
+        attempt=order.attempt,
+        judge=order.role,
+        passed=score == 1.0,
+        score=score,
+        failure=failure,
+        usage=usage,
+        pick=f"patch {order.attempt}",
+    )
+
+
+nonsense: st.SearchStrategy[Message] = st.one_of(
+    st.builds(Result, goal=st.just("g1"), step=st.sampled_from(["work", "plan"]), attempt=st.integers(20, 99)),
+    st.builds(
+        Evaluation,
+        goal=st.just("g1"),
+        step=st.sampled_from(["work", "plan"]),
+        attempt=st.integers(0, 99),
+        judge=st.just("stranger"),
+        passed=st.booleans(),
+        score=scores,
+    ),
+    st.builds(Due, goal=st.just("g1"), id=st.just("tea")),
+    st.builds(Goal, goal=st.just("g1"), loop=st.just("loop")),
+)
+endings: st.SearchStrategy[Message] = st.sampled_from([Cancel(goal="g1"), Due(goal="g1", id="deadline")])
+
+
+@given(st.data(), loops(), goals())
+@settings(max_examples=150, deadline=None)
+def test_a_goal_ends_once_whatever_is_said_in_whatever_order(data: st.DataObject, loop: Loop, goal: Goal) -> None:
+    world = World(loop, goal)
+    for _ in range(data.draw(st.integers(0, 60))):
+        what = data.draw(st.sampled_from(["answer"] * 8 + ["again", "nonsense", "ending"]))
+        if what == "answer" and world.open_orders:
+            order = world.open_orders.pop(data.draw(st.integers(0, len(world.open_orders) - 1)))
+            world.say(answer(data, order, failures))
+        elif what == "again" and world.said:
+            said = data.draw(st.sampled_from(world.said))
+            assert isinstance(said, Cancel | Due) or world.say(said) == (), "a duplicate led to a decision"
+        elif what == "nonsense":
+            assert world.say(data.draw(nonsense)) == ()
+        elif what == "ending" and data.draw(st.integers(0, 9)) == 0:
+            world.say(data.draw(endings))
+    world.check()
+
+
+@given(st.data(), loops(), goals())
+@settings(max_examples=100, deadline=None)
+def test_every_goal_ends_when_every_order_is_answered_at_last(data: st.DataObject, loop: Loop, goal: Goal) -> None:
+    world = World(loop, goal)
+    while world.open_orders and not world.now.over:
+        order = world.open_orders.pop(data.draw(st.integers(0, len(world.open_orders) - 1)))
+        world.say(answer(data, order, mild_failures))
+    assert world.now.over, "everything was answered, and the goal still waits"
+    world.check()
+
+
+@given(st.data(), loops())
+@settings(max_examples=40, deadline=None)
+def test_the_state_that_is_kept_does_not_grow_with_the_attempts(data: st.DataObject, loop: Loop) -> None:
+    endless = loop.model_copy(
+        update={"baseline": False, "acceptance": None, "bounds": Bounds(attempts=999, patience=999, width=3)}
+    )
+    world = World(endless, Goal(goal="g1", loop="loop"))
+    sizes: list[int] = []
+    for _ in range(40):
+        order = world.open_orders.pop(data.draw(st.integers(0, len(world.open_orders) - 1)))
+        if order.judge is None:
+            world.say(Result(goal="g1", step="work", attempt=order.attempt, output="x" * 500))
+        else:
+            refusal = {"passed": False, "score": 0.5, "pick": "x" * 500, "feedback": "y" * 500}
+            world.say(Evaluation(goal="g1", step="work", attempt=order.attempt, judge=order.role, **refusal))
+        sizes.append(len(world.now.model_dump_json()))
+    assert not world.now.over
+    assert max(sizes) < 1500 + 4 * 900, "the goal and its loop, the best attempt, and three under way"
