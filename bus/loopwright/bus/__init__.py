@@ -4,7 +4,6 @@ from loopwright.bus.client import Goals as Goals
 from loopwright.bus.client import Run as Run
 from loopwright.bus.client import connect as connect
 from loopwright.bus.connection import Bus as Bus
-from loopwright.bus.connection import connect_bus as connect_bus
 from loopwright.bus.errors import LoopwrightError as LoopwrightError
 from loopwright.bus.messages import Evaluation as Evaluation
 from loopwright.bus.messages import Failure as Failure
@@ -18,6 +17,7 @@ from loopwright.bus.messages import StepOrder as StepOrder
 from loopwright.bus.messages import StopReason as StopReason
 from loopwright.bus.messages import Usage as Usage
 from loopwright.bus.messages import Verdict as Verdict
+from loopwright.bus.opening import connect_bus as connect_bus
 from loopwright.bus.subjects import Subject as Subject
 from loopwright.bus.trajectory import Entry as Entry
 from loopwright.bus.trajectory import Trajectory as Trajectory

@@ -9,10 +9,11 @@ import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 from pydantic import BaseModel, JsonValue
 
-from loopwright.bus.connection import Bus, connect_bus
+from loopwright.bus.connection import Bus
 from loopwright.bus.errors import BusError, GoalUnknown
 from loopwright.bus.messages import Cancel, Ended, Goal, Json, Limits, Outcome
 from loopwright.bus.names import GoalId, new_goal_id
+from loopwright.bus.opening import connect_bus
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Entry, Trajectory
 
@@ -99,14 +100,17 @@ class Goals:
         """Publish a goal and return once the broker has stored it. The same `goal` twice is one goal.
 
         Raises:
+            Unreadable: the id or the loop's name cannot stand in a subject.
             IntakeFull: too many goals wait.
             BusUnreachable: the broker does not answer.
         """
         id_ = GoalId(goal) if goal else new_goal_id()
+        subject = Subject.of("goal", ns=self.bus.ns, loop=loop)
+        Subject.of("event", ns=self.bus.ns, goal=id_)
         document = Goal(
             goal=id_, loop=loop, input=as_json(input), acceptance=as_json(acceptance), limits=limits or Limits()
         )
-        await self.bus.publish(Subject.of("goal", ns=self.bus.ns, loop=loop), document, id=id_)
+        await self.bus.publish(subject, document, id=id_)
         return Run(self.bus, id_)
 
     def run(self, goal: str) -> Run:

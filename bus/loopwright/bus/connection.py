@@ -1,11 +1,8 @@
 """A connection to the bus: guarded writes, last words, inboxes. One server, nothing else."""
 
-import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC
-from urllib.parse import urlsplit
 
 import anyio
 import structlog
@@ -17,16 +14,14 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NoStreamResponseError
 
-from loopwright.bus import streams
 from loopwright.bus.blobs import Blobs
 from loopwright.bus.envelope import TYPE, Envelope, encode, read_at
-from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, NotPermitted, ServerTooOld, Unreadable
+from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, NotPermitted, Refused, Unreadable
 from loopwright.bus.inbox import Delivery, Inbox
 from loopwright.bus.messages import Due, Message, Timer
-from loopwright.bus.server import NEEDED, is_new_enough, without_secrets
+from loopwright.bus.server import without_secrets
 from loopwright.bus.stored import Headers, Stored, last_on
 from loopwright.bus.subjects import INTAKE, LOOP, Subject
-from loopwright.bus.wire import WireClient
 
 log = structlog.get_logger()
 
@@ -122,10 +117,10 @@ class Bus:
                 if error.err_code in STREAM_FULL and subject.startswith("lw.v1.goal."):
                     raise IntakeFull(INTAKE) from None
                 if error.code != 503:
-                    raise NotPermitted(f"{error.description} (on {subject})") from None
+                    raise Refused(subject, str(error.description)) from None
                 reason = str(error.description)
             except (MaxPayloadError, ValueError) as error:
-                raise NotPermitted(f"{error} (on {subject})") from None
+                raise Refused(subject, str(error)) from None
             except (NatsError, NoStreamResponseError) as error:
                 reason = str(error) or type(error).__name__
             if anyio.current_time() > until:
@@ -246,111 +241,6 @@ class Bus:
         finally:
             if not self.nc.is_closed:
                 await subscription.unsubscribe()
-
-
-@asynccontextmanager
-async def connect_bus(url: str | None = None, *, ns: str = "default", name: str = "") -> AsyncIterator[Bus]:
-    """Connect to the bus and make its streams exist.
-
-    `url` defaults to ``LOOPWRIGHT_NATS_URL``, else to a server on this machine.
-
-    Raises:
-        BusUnreachable: no server answers.
-        ServerTooOld: it answers and is too old.
-        NotPermitted: it does not let us in, or has JetStream switched off.
-    """
-    url = url or os.environ.get("LOOPWRIGHT_NATS_URL") or "nats://127.0.0.1:4222"
-    await refuse_unreachable(url)
-    name = name or f"{socket.gethostname().lower()}-{os.getpid()}"
-    nc = await open_connection(url, name)
-    try:
-        js = nc.jetstream(timeout=ANSWER)
-        yield Bus(nc, js, await prepare(nc, js, url), ns=ns, name=name)
-    finally:
-        with anyio.CancelScope(shield=True), anyio.move_on_after(2):
-            await close(nc)
-
-
-async def refuse_unreachable(url: str) -> None:
-    """Raise unless something listens at the address: the client would go on trying for minutes."""
-    try:
-        parts = urlsplit(url if "://" in url else f"nats://{url}")
-        host, port = parts.hostname or "127.0.0.1", parts.port or 4222
-    except ValueError as error:
-        raise BusUnreachable(url, f"not an address: {error}") from None
-    try:
-        with anyio.fail_after(ANSWER):
-            stream = await anyio.connect_tcp(host, port)
-            await stream.aclose()
-    except (OSError, TimeoutError) as error:
-        raise BusUnreachable(without_secrets(url), str(error) or "no answer") from None
-
-
-async def open_connection(url: str, name: str) -> Client:
-    """Return a client that reconnects for ever, and logs instead of printing."""
-
-    async def on_disconnect() -> None:
-        log.info("nats.disconnected")
-
-    async def on_reconnect() -> None:
-        log.info("nats.reconnected")
-
-    async def on_error(error: Exception) -> None:
-        log.info("nats.error", reason=str(error) or type(error).__name__)
-
-    nc = WireClient()
-    try:
-        with anyio.fail_after(ANSWER):
-            await nc.connect(
-                url,
-                name=name,
-                error_cb=on_error,
-                disconnected_cb=on_disconnect,
-                reconnected_cb=on_reconnect,
-                allow_reconnect=False,  # a login that is refused now would be tried for ever
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it only sleeps that long
-                connect_timeout=int(ANSWER),
-            )
-    except (NatsError, OSError, ValueError) as error:
-        with anyio.CancelScope(shield=True):
-            await nc.close()
-        if is_refusal(error):
-            raise NotPermitted("this connection") from error
-        raise BusUnreachable(without_secrets(url), str(error) or type(error).__name__) from error
-    nc.options["allow_reconnect"] = True
-    return nc
-
-
-def is_refusal(error: Exception) -> bool:
-    """Tell whether the server does not know us; the client has two errors for that, one with no name of its own."""
-    return "authorization" in str(error).lower()
-
-
-async def prepare(nc: Client, js: JetStreamContext, url: str) -> Blobs:
-    """Check the server, make what we need exist, and return the object store."""
-    version = str(nc.connected_server_version).strip("<>").rpartition(" v")[2]
-    if not is_new_enough(version):
-        raise ServerTooOld(version, ".".join(str(part) for part in NEEDED))
-    try:
-        await streams.ensure(js)
-        return Blobs(await js.object_store(streams.BLOBS))
-    except APIError as error:
-        raise NotPermitted(
-            f"{error.description or 'JetStream'} (JetStream must be enabled, with file storage)"
-        ) from error
-    except NatsError as error:
-        raise BusUnreachable(without_secrets(url), f"JetStream does not answer: {error}") from error
-
-
-async def close(nc: Client) -> None:
-    """Flush and close, even when the server has gone."""
-    try:
-        if nc.is_connected:
-            await nc.flush(1)
-    except NatsError as error:
-        log.info("nats.flush_failed", reason=str(error) or type(error).__name__)
-    await nc.close()
 
 
 def delivery_id(delivery: Delivery) -> str:

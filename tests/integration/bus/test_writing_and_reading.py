@@ -9,7 +9,7 @@ import pytest
 
 from loopwright.bus import Bus, Goals, Result, Trajectory
 from loopwright.bus.connection import BODY, BY_REFERENCE
-from loopwright.bus.errors import GuardLost, IntakeFull, NotPermitted, Unreadable
+from loopwright.bus.errors import GuardLost, IntakeFull, Refused, Unreadable
 from loopwright.bus.messages import Due, Ended, Outcome, Status, StopReason, Timer
 from loopwright.bus.streams import STREAMS
 from loopwright.bus.subjects import INTAKE, LOOP, Subject
@@ -121,7 +121,7 @@ async def test_the_same_bytes_are_stored_once(bus: Bus) -> None:
 async def test_a_message_that_the_stream_does_not_take_is_an_error_to_its_sender(bus: Bus) -> None:
     (loop,) = [config for config in STREAMS if config.name == LOOP]
     await bus.js.update_stream(loop.evolve(max_msg_size=500))
-    with pytest.raises(NotPermitted, match=r"The NATS server refuses: .* size exceeds maximum allowed"):
+    with pytest.raises(Refused, match=r"The NATS server refuses a message on .* size exceeds maximum allowed"):
         await bus.publish(PLACE, result(output="x" * 600), id="a", guard=0)
     assert await bus.last(PLACE) is None
 
