@@ -1,5 +1,7 @@
 """A step's answer: run the handler under its deadline, and turn whatever comes of it into a message."""
 
+import itertools
+import random
 import time
 from typing import Any
 
@@ -17,26 +19,45 @@ from loopwright.bus.subjects import Subject
 
 log = structlog.get_logger()
 
+LONGEST_PAUSE = 30.0
+"""Seconds between two tries at most, a quarter of jitter left out."""
 JSON: TypeAdapter[Any] = TypeAdapter(JsonValue)
 
 
 async def answer(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
     """Return what the handler says to a step, or how it failed.
 
+    What may succeed later is tried again here, with growing pauses, for as long as the step may take.
+
     Raises:
-        Retriable: the same may succeed later.
         BusError: the bus is the trouble, not the step.
     """
     began = time.monotonic()
     said = None
+    trouble = ""
     with anyio.move_on_after(order.timeout):
-        said = await attempted(bus, worker, order, resources)
+        for tries in itertools.count():
+            try:
+                said = await attempted(bus, worker, order, resources)
+                break
+            except Retriable as error:
+                trouble = str(error)
+                pause = min(error.wait * 2**tries, LONGEST_PAUSE) * random.uniform(1, 1.25)
+                log.info("step.again", goal=order.goal, reason=trouble, pause=pause)
+                await anyio.sleep(pause)
     if said is None:
-        message = f"{order.role} took longer than its {order.timeout:g} seconds"
-        said = failed(bus, order, Failure(kind=FailureClass.TIMEOUT, message=message))
+        said = failed(bus, order, too_late(order, trouble))
     seconds = time.monotonic() - began
     usage = said.usage + Usage(worker_seconds=seconds)
     return said.model_copy(update={"seconds": seconds, "usage": usage})
+
+
+def too_late(order: StepOrder, trouble: str) -> Failure:
+    """Return the failure of a step whose time ran out: it was too slow, or something stayed out of order."""
+    limit = f"its {order.timeout:g} seconds"
+    if trouble:
+        return Failure(kind=FailureClass.TRANSIENT, message=f"{order.role} had trouble for {limit}: {trouble}")
+    return Failure(kind=FailureClass.TIMEOUT, message=f"{order.role} took longer than {limit}")
 
 
 async def attempted(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:

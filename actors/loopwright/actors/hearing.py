@@ -34,6 +34,11 @@ async def hear(bus: Bus, delivery: Delivery) -> Message:
     return read_at(MODELS[subject.kind], subject, body, delivery.headers)
 
 
+def says_it_all(delivery: Delivery) -> bool:
+    """Tell whether the subject says all that matters: such a word is heard even if it was handed out often."""
+    return delivery.subject.split(".")[2] in SAY_IT_ALL
+
+
 def stand_in(delivery: Delivery, why: str) -> Message | None:
     """Return what an unreadable message counts as; None where nobody waits for it."""
     try:

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from loopwright.actors.dead import bury
 from loopwright.actors.decide import Decision, decide, open_goal, sends
-from loopwright.actors.hearing import hear, read_goal_of, refused_goal, stand_in
+from loopwright.actors.hearing import hear, read_goal_of, refused_goal, says_it_all, stand_in
+from loopwright.actors.leases import kept
 from loopwright.actors.loop import Loop
 from loopwright.actors.serving import serve
 from loopwright.actors.standing import Event, Standing, fold
@@ -25,7 +26,7 @@ from loopwright.bus.connection import Bus, delivery_id
 from loopwright.bus.envelope import Envelope
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Ended, Message, StepOrder, Timer
+from loopwright.bus.messages import Cancel, Ended, Message, StepOrder, Timer
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, Subject
 
@@ -35,6 +36,11 @@ HANDS = 32
 """Messages that one orchestrator handles at once."""
 MAX_DELIVERIES = 5
 """A message that was handed out more often than this has crashed every process that took it."""
+
+EARLY = 30
+"""Times that a client's word is handed out while its goal is not on record: it may overtake the goal."""
+EARLY_PAUSE = 0.5
+"""Seconds between two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,54 +71,64 @@ class Orchestrator:
 
     async def take_goal(self, delivery: Delivery) -> None:
         """Open a goal, or refuse it with a reason; either way it is on record."""
-        try:
-            self._refuse_poison(delivery)
-            goal = await read_goal_of(self._bus, delivery)
-        except Unreadable as error:
-            await bury(self._bus, delivery, str(error), role="orchestrator")
-            goal, opening = refused_goal(delivery, str(error))
-        else:
-            opening = open_goal(goal, self._loops.get(goal.loop), delivery.time, tuple(sorted(self._loops)))
-        await self._turn(goal.goal, delivery, opening)
+        async with kept(delivery):
+            try:
+                refuse_poison(delivery, MAX_DELIVERIES)
+                goal = await read_goal_of(self._bus, delivery)
+            except Unreadable as error:
+                await bury(self._bus, delivery, str(error), role="orchestrator")
+                goal, opening = refused_goal(delivery, str(error))
+            else:
+                opening = open_goal(goal, self._loops.get(goal.loop), delivery.time, tuple(sorted(self._loops)))
+            await self._turn(goal.goal, delivery, opening)
         await delivery.done()
 
     async def take_answer(self, delivery: Delivery) -> None:
         """Hear a result, an evaluation, a client's word or a timer, and act on it."""
+        async with kept(delivery):
+            later = await self._answered(delivery)
+        if later:
+            await delivery.later(EARLY_PAUSE)
+        else:
+            await delivery.done()
+
+    async def _answered(self, delivery: Delivery) -> bool:
+        """Act on an answer; return True for a word on a goal that may be about to be opened."""
         message: Message | None
         try:
-            self._refuse_poison(delivery)
+            early = says_it_all(delivery)
+            refuse_poison(delivery, EARLY if early else MAX_DELIVERIES)
             message = await hear(self._bus, delivery)
         except Unreadable as error:
             await bury(self._bus, delivery, str(error), role="orchestrator")
             message = stand_in(delivery, str(error))
-        if message is not None:
-            await self._turn(str(getattr(message, "goal", "")), delivery, message)
-        await delivery.done()
+        goal = str(getattr(message, "goal", ""))
+        if message is None or await self._turn(goal, delivery, message):
+            return False
+        if isinstance(message, Cancel) and delivery.deliveries < EARLY:
+            return True
+        await bury(self._bus, delivery, f"nothing is on record for the goal {goal}", role="orchestrator")
+        return False
 
-    def _refuse_poison(self, delivery: Delivery) -> None:
-        if delivery.deliveries > MAX_DELIVERIES:
-            raise Unreadable(f"it was handed out {delivery.deliveries} times, and nobody survived it")
-
-    async def _turn(self, goal: str, delivery: Delivery, said: Message | tuple[Event, ...]) -> None:
-        """Take one turn: read, decide, write, send; read again if another was faster."""
+    async def _turn(self, goal: str, delivery: Delivery, said: Message | tuple[Event, ...]) -> bool:
+        """Take one turn: read, decide, write, send; read again if another was faster. False: nobody knows the goal."""
         seen, contended = delivery_id(delivery), delivery.deliveries > 1
         while True:
             loaded = await self._load(goal)
             events = self._events(loaded, said, delivery.time)
             if events is None:
-                await bury(self._bus, delivery, f"nothing is on record for the goal {goal}", role="orchestrator")
-                return
+                return False
             if not events:
                 if contended:
                     await self._repeat(goal, seen)
-                return
+                return True
             try:
                 decision = await self._write(goal, loaded, seen, events)
             except GuardLost:
                 contended = True
                 continue
             await self._send(decision)
-            return
+            return True
 
     def _events(self, loaded: Loaded, said: Message | tuple[Event, ...], at: datetime) -> tuple[Event, ...] | None:
         """Return what follows; None if it is about a goal that nobody knows."""
@@ -187,3 +203,9 @@ class Orchestrator:
 
     def _subject(self, goal: str) -> Subject:
         return Subject.of("decision", ns=self._bus.ns, goal=goal)
+
+
+def refuse_poison(delivery: Delivery, limit: int) -> None:
+    """Raise if a message was handed out so often that it must be what kills whoever takes it."""
+    if delivery.deliveries > limit:
+        raise Unreadable(f"it was handed out {delivery.deliveries} times, and nobody survived it")

@@ -3,14 +3,23 @@
 from collections.abc import Awaitable, Callable
 
 import anyio
+import structlog
 
 from loopwright.bus.inbox import Delivery, Inbox
+
+log = structlog.get_logger()
+
+GRACE = 20.0
+"""Seconds to finish what is in hand after being told to stop; what is left is handed back."""
 
 type Handle = Callable[[Delivery], Awaitable[None]]
 
 
 async def serve(inbox: Inbox, handle: Handle, *, hands: int, stopping: anyio.Event) -> None:
-    """Handle deliveries, `hands` at a time; when `stopping` is set take no more, and return when all is done."""
+    """Handle deliveries, `hands` at a time; when `stopping` is set take no more, and return when all is done.
+
+    What is not done within `GRACE` seconds is cancelled.
+    """
     waits: set[anyio.CancelScope] = set()
 
     async def hand() -> None:
@@ -24,15 +33,18 @@ async def serve(inbox: Inbox, handle: Handle, *, hands: int, stopping: anyio.Eve
                 await handle(delivery)
 
     async with anyio.create_task_group() as watching:
-        watching.start_soon(stop_waiting, stopping, waits, name="stop")
         async with anyio.create_task_group() as working:
+            watching.start_soon(stop_in_time, stopping, waits, working.cancel_scope, name="stop")
             for number in range(hands):
                 working.start_soon(hand, name=f"hand {number}")
         watching.cancel_scope.cancel()
 
 
-async def stop_waiting(stopping: anyio.Event, waits: set[anyio.CancelScope]) -> None:
-    """When `stopping` is set, end every wait for a next message."""
+async def stop_in_time(stopping: anyio.Event, waits: set[anyio.CancelScope], work: anyio.CancelScope) -> None:
+    """When `stopping` is set, end every wait for a next message, and after the grace the work itself."""
     await stopping.wait()
     for wait in list(waits):
         wait.cancel()
+    await anyio.sleep(GRACE)
+    log.warning("grace.over", seconds=GRACE)
+    work.cancel()

@@ -74,11 +74,13 @@ class Step[I]:
 
     async def say(self, text: str) -> None:
         """Tell whoever looks on what is being done; it may be lost."""
-        order = self.order
-        live = Live(
-            goal=order.goal, worker=self.bus.name, role=order.role, step=order.step, attempt=order.attempt, text=text
-        )
-        await self.bus.shout(Subject.of("live", ns=self.bus.ns, goal=order.goal), live)
+        await glimpse(self.bus, self.order, text)
+
+
+async def glimpse(bus: Bus, order: StepOrder, text: str) -> None:
+    """Tell whoever looks on what a worker does about an order; nothing, when it has finished."""
+    live = Live(goal=order.goal, worker=bus.name, role=order.role, step=order.step, attempt=order.attempt, text=text)
+    await bus.shout(Subject.of("live", ns=bus.ns, goal=order.goal), live)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Worker:
         Raises:
             StepFailed: it does not fit.
         """
-        return read_as(self.input_type, order.input, "the goal's input")
+        return read_as(self.input_type, order.input, "the goal's input", FailureClass.MISSING)
 
     def read_output(self, output: JsonValue) -> Any:
         """Return the result's output as the evaluator wants it.
@@ -131,17 +133,17 @@ class Worker:
         Raises:
             StepFailed: it does not fit.
         """
-        return read_as(self.output_type, output, "the result's output")
+        return read_as(self.output_type, output, "the result's output", FailureClass.MISUSE)
 
 
-def read_as(adapter: TypeAdapter[Any], value: JsonValue, what: str) -> Any:
+def read_as(adapter: TypeAdapter[Any], value: JsonValue, what: str, kind: FailureClass) -> Any:
     """Return JSON as a type, or fail the step with one sentence."""
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise StepFailed(FailureClass.MISSING, f"{what} does not fit: {where or 'it'}: {first['msg']}") from None
+        raise StepFailed(kind, f"{what} does not fit: {where or 'it'}: {first['msg']}") from None
 
 
 def worker(role: str, *, resources: Resources = no_resources) -> Callable[[Handler], Worker]:

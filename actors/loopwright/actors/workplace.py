@@ -4,25 +4,21 @@ A delivery is settled in exactly one way, in the order that survives a crash: th
 is off the queue. A worker that lost its lease finds its place taken and drops its answer.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
-
 import anyio
 import structlog
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
 from loopwright.actors.answering import answer, failed
 from loopwright.actors.dead import bury
+from loopwright.actors.leases import kept
 from loopwright.actors.serving import serve
-from loopwright.actors.work import Retriable, Worker
+from loopwright.actors.work import Worker, glimpse
 from loopwright.bus.client import Run
-from loopwright.bus.connection import LEASE, Bus, delivery_id
+from loopwright.bus.connection import Bus, delivery_id
 from loopwright.bus.envelope import read_at
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Ended, Evaluation, Failure, FailureClass, Live, Result, StepOrder
+from loopwright.bus.messages import Ended, Evaluation, Failure, FailureClass, Result, StepOrder
 from loopwright.bus.names import GoalId
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import LOOP, PREFIX, Subject
@@ -31,8 +27,6 @@ log = structlog.get_logger()
 
 MAX_DELIVERIES = 5
 """A step that was handed out more often than this counts as a failed attempt."""
-GRACE = 20.0
-"""Seconds that a worker has to finish its steps when it is told to stop; what is left is handed back."""
 
 
 class Workplace:
@@ -54,20 +48,14 @@ class Workplace:
             self._worker.resources(bus) as self._resources,
             inbox,
             bus.overhear(ends, self._goal_ended),
-            anyio.create_task_group() as tasks,
         ):
             log.info("worker.ready", role=role, hands=self._hands)
-            tasks.start_soon(self._hand_back_in_time, stopping, tasks.cancel_scope)
             await serve(inbox, self.take, hands=self._hands, stopping=stopping)
-            tasks.cancel_scope.cancel()
 
     async def take(self, delivery: Delivery) -> None:
         """Do one step, and settle it in exactly one way."""
         try:
             await self._take(delivery)
-        except Retriable as error:
-            log.info("step.later", subject=delivery.subject, reason=str(error), wait=error.wait)
-            await delivery.later(error.wait)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                 await delivery.later()
@@ -87,7 +75,7 @@ class Workplace:
                 why = f"{MAX_DELIVERIES} processes took the step, and none came back with an answer"
                 await bury(self._bus, delivery, why, role=self._worker.role)
                 crashed = failed(self._bus, order, Failure(kind=FailureClass.CRASHED, message=why))
-                await self._put_on_record(crashed, delivery)
+                await self._put_on_record(order, crashed, delivery)
                 return
             await self._do(order, delivery)
 
@@ -121,7 +109,7 @@ class Workplace:
             judge=judge,
         )
         failure = Failure(kind=FailureClass.UNREADABLE, message=f"the order could not be read: {why}")
-        await self._put_on_record(failed(self._bus, order, failure), delivery)
+        await self._put_on_record(order, failed(self._bus, order, failure), delivery)
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
         """Tell whether anybody still waits for the answer."""
@@ -129,54 +117,33 @@ class Workplace:
             return False
         if delivery.deliveries == 1:
             return True
-        return await self._bus.last(subject_of(self._bus, failed(self._bus, order, Failure(kind="crashed")))) is None
+        return await self._bus.last(place_of(self._bus, order)) is None
 
     async def _do(self, order: StepOrder, delivery: Delivery) -> None:
         """Do the step under its lease; it is called off when the goal ends."""
-        await self._glimpse(order, "begins")
+        await glimpse(self._bus, order, "begins")
         with anyio.CancelScope() as called_off:
             self._busy.setdefault(order.goal, set()).add(called_off)
             try:
-                said = await self._answer(order, delivery)
+                async with kept(delivery):
+                    said = await answer(self._bus, self._worker, order, self._resources)
             finally:
                 self._forget(order.goal, called_off)
                 with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-                    await self._glimpse(order, "")
+                    await glimpse(self._bus, order, "")
         if called_off.cancelled_caught:
             log.info("step.called_off")
             await delivery.done()
             return
-        await self._put_on_record(said, delivery)
+        await self._put_on_record(order, said, delivery)
 
-    async def _answer(self, order: StepOrder, delivery: Delivery) -> Result | Evaluation:
-        """Return the handler's answer; the lease is kept meanwhile."""
-        later: Retriable | None = None
-        async with kept(delivery):
-            try:
-                return await answer(self._bus, self._worker, order, self._resources)
-            except Retriable as error:
-                later = error  # a task group would wrap it
-        assert later is not None
-        raise later
-
-    async def _put_on_record(self, said: Result | Evaluation, delivery: Delivery) -> None:
-        subject = subject_of(self._bus, said)
+    async def _put_on_record(self, order: StepOrder, said: Result | Evaluation, delivery: Delivery) -> None:
+        subject = place_of(self._bus, order)
         try:
             await self._bus.publish_first(subject, said, id=str(subject), cause=delivery_id(delivery))
         except GuardLost:
             log.info("step.answered_elsewhere", subject=str(subject))
         await delivery.done()
-
-    async def _glimpse(self, order: StepOrder, text: str) -> None:
-        live = Live(
-            goal=order.goal,
-            worker=self._bus.name,
-            role=order.role,
-            step=order.step,
-            attempt=order.attempt,
-            text=text,
-        )
-        await self._bus.shout(Subject.of("live", ns=self._bus.ns, goal=order.goal), live)
 
     def _forget(self, goal: str, scope: anyio.CancelScope) -> None:
         scopes = self._busy.get(goal, set())
@@ -190,36 +157,10 @@ class Workplace:
             for scope in self._busy.get(goal, ()):
                 scope.cancel()
 
-    async def _hand_back_in_time(self, stopping: anyio.Event, scope: anyio.CancelScope) -> None:
-        """Once told to stop, give the steps at hand their grace, then take them away."""
-        await stopping.wait()
-        await anyio.sleep(GRACE)
-        log.warning("worker.grace_over", grace=GRACE)
-        scope.cancel()
 
-
-def subject_of(bus: Bus, said: Result | Evaluation) -> Subject:
-    """Return where an answer belongs."""
-    goal, step, attempt = said.goal, said.step, said.attempt
-    if isinstance(said, Evaluation):
-        return Subject.of("eval", ns=bus.ns, goal=goal, step=step, attempt=attempt, judge=said.judge)
+def place_of(bus: Bus, order: StepOrder) -> Subject:
+    """Return where the answer to an order belongs."""
+    goal, step, attempt = order.goal, order.step, order.attempt
+    if order.judge is not None:
+        return Subject.of("eval", ns=bus.ns, goal=goal, step=step, attempt=attempt, judge=order.judge)
     return Subject.of("result", ns=bus.ns, goal=goal, step=step, attempt=attempt)
-
-
-@asynccontextmanager
-async def kept(delivery: Delivery) -> AsyncIterator[None]:
-    """Keep the lease while the body runs."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(keep, delivery))
-        yield
-        tasks.cancel_scope.cancel()
-
-
-async def keep(delivery: Delivery) -> None:
-    """Say that the step is being worked on, three times a lease."""
-    while True:
-        await anyio.sleep(LEASE / 3)
-        try:
-            await delivery.keep()
-        except NatsError as error:
-            log.info("lease.not_kept", reason=str(error) or type(error).__name__)

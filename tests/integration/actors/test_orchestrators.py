@@ -197,3 +197,14 @@ async def test_a_forged_result_for_an_unknown_goal_is_a_dead_letter_and_no_more(
     assert letter.headers is not None
     assert letter.headers["Loopwright-Reason"] == "nothing is on record for the goal nobody"
     assert await bus.last("lw.v1.decision.default.nobody") is None
+
+
+async def test_a_cancellation_that_overtakes_its_goal_is_not_lost(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    run = Goals(bus).run("soon-called-off")
+    await run.cancel("changed my mind")
+    async with fleet(bus, judge) as goals:
+        await anyio.sleep(0.7)  # the word is handed out, and nobody knows the goal
+        await goals.submit("guessing", {"target": 5}, goal="soon-called-off")
+        assert (await end_of(run)).reason is StopReason.CANCELLED

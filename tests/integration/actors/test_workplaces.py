@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from loopwright.actors import Loop, Step, Worker, Workplace, worker
+from loopwright.actors import Loop, Retriable, Step, Worker, Workplace, worker
 from loopwright.bus import Bus, Outcome, Run, StopReason, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
@@ -132,3 +132,35 @@ async def test_a_step_that_takes_too_long_is_a_failed_attempt(bus: Bus, fleet: F
     async with fleet(bus, slow, loop=hasty) as goals:
         outcome = await end_of(await goals.submit("guessing", {"target": 1}))
     assert (outcome.reason, outcome.attempts) == (StopReason.STEP_TIMEOUT, 3)
+
+
+async def test_a_worker_in_passing_trouble_tries_again_in_hand_and_no_attempt_is_lost(
+    bus: Bus, fleet: Fleet, judge: Worker
+) -> None:
+    tries: list[int] = []
+
+    @worker("guess")
+    async def busy(step: Step[Any]) -> dict[str, int]:
+        tries.append(step.attempt)
+        if len(tries) <= 7:
+            raise Retriable("the model is busy", wait=0.01)
+        return {"number": 1}
+
+    async with fleet(bus, busy, judge) as goals:
+        outcome = await end_of(await goals.submit("guessing", {"target": 1}))
+    assert (outcome.reason, outcome.attempts, tries) == (StopReason.ACCEPTED, 1, [1] * 8)
+
+
+async def test_trouble_that_does_not_pass_is_told_by_its_name(
+    bus: Bus, fleet: Fleet, judge: Worker, guessing: Loop
+) -> None:
+    @worker("guess")
+    async def down(step: Step[Any]) -> dict[str, int]:
+        raise Retriable("the model cannot be reached", wait=0.1)
+
+    bounds = guessing.bounds.model_copy(update={"step_timeout": 0.3, "failures": 1})
+    async with fleet(bus, down, judge, loop=guessing.model_copy(update={"bounds": bounds})) as goals:
+        outcome = await end_of(await goals.submit("guessing", {"target": 1}))
+    assert outcome.reason is StopReason.ERROR
+    assert outcome.fault is not None
+    assert (outcome.fault.kind, "the model cannot be reached" in outcome.fault.message) == ("transient", True)
