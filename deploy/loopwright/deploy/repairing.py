@@ -3,7 +3,7 @@
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from loopwright.bus.client import Goals
 from loopwright.deploy.embedded import embedded_server
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.fleet import fleet, repair_fleet
-from loopwright.deploy.report import change_of, document, report
+from loopwright.deploy.report import Change, change_of, document, report
 from loopwright.deploy.screen import Screen, screen
 from loopwright.deploy.watching import follow
 from loopwright.tools.errors import WorkspaceRefused
 from loopwright.tools.interpreter import VENVS, find_interpreter
 from loopwright.tools.sandbox import Policy, choose_level
-from loopwright.tools.workspace import apply_to_folder, pack
+from loopwright.tools.workspace import apply_to_folder, pack, sources
 
 PORT = 4222
 """Where a bus is looked for; ours takes it if it is free, so that other terminals find us."""
@@ -82,6 +82,7 @@ class Interruption:
 async def repair_program(wanted: Repair, url: str | None, key: str | None) -> int:
     """Run the job, and return the exit code."""
     model = wanted.asks_model(key)
+    files = await anyio.to_thread.run_sync(readable, sources, wanted.path)
     interruption = Interruption()
     outcome: Outcome | None = None
     with screen() as shown:
@@ -93,21 +94,33 @@ async def repair_program(wanted: Repair, url: str | None, key: str | None) -> in
             tasks.cancel_scope.cancel()
     if outcome is None:
         raise click.Abort
-    change = change_of(wanted.path, outcome)
-    applied = outcome.status == "completed" and wanted.apply
-    if applied:
-        await anyio.to_thread.run_sync(apply_to_folder, wanted.path, change.before, change.after)
+    change = change_of(files, outcome)
+    refusal = await written(wanted, change) if outcome.status == "completed" and wanted.apply else None
+    applied = outcome.status == "completed" and wanted.apply and refusal is None
     if wanted.json_:
         click.echo(document(outcome, change, applied=applied))
     else:
         report(outcome, change, applied=applied)
+    if refusal is not None:
+        raise refusal
     return Exit.INTERRUPTED if interruption.heard else of_outcome(outcome)
+
+
+async def written(wanted: Repair, change: Change) -> WorkspaceRefused | None:
+    """Write the change into the folder; return why not, if the folder has changed meanwhile."""
+    try:
+        await anyio.to_thread.run_sync(apply_to_folder, wanted.path, change.before, change.after)
+    except WorkspaceRefused as error:
+        return error
+    return None
 
 
 @asynccontextmanager
 async def bus_and_fleet(wanted: Repair, url: str | None, *, model: bool, shown: Screen) -> AsyncIterator[Bus]:
     """Hold a connection to the bus that was named, or to one of our own; with a fleet, unless one is there."""
     if url is not None and wanted.workers is None:
+        if wanted.sandbox != "auto" or wanted.base_url:
+            raise click.UsageError("--sandbox and --base-url are for workers that are started here: add --workers.")
         async with connect_bus(url) as bus:
             shown.where(bus.address)
             yield bus
@@ -152,29 +165,31 @@ async def submit(bus: Bus, wanted: Repair, *, model: bool) -> Run:
     """Pack the program and publish the goal."""
     hidden = hidden_in(wanted.path, wanted.accept)
     program = Program(
-        workspace=await bus.blobs.put(await packed(wanted.path, hidden)),
+        workspace=await bus.blobs.put(await anyio.to_thread.run_sync(readable, pack, wanted.path, hidden)),
         python=interpreter_of(wanted),
         test_timeout=wanted.test_timeout,
         model=wanted.model,
     )
     acceptance = None
     if wanted.accept is not None:
-        acceptance = Acceptance(workspace=await bus.blobs.put(await packed(wanted.accept)))
+        acceptance = Acceptance(
+            workspace=await bus.blobs.put(await anyio.to_thread.run_sync(readable, pack, wanted.accept))
+        )
     limits = Limits(deadline=wanted.deadline, attempts=wanted.attempts)
     loop = REPAIR_WITH_MODEL if model else REPAIR
     return await Goals(bus).submit(loop.name, program, acceptance=acceptance, limits=limits)
 
 
-async def packed(folder: Path, hidden: tuple[str, ...] = ()) -> bytes:
-    """Return a folder's files for the object store.
+def readable[**P, T](read: Callable[P, T], *words: P.args, **named: P.kwargs) -> T:
+    """Return what was read of a folder.
 
     Raises:
-        WorkspaceRefused: it cannot be packed, or something in it cannot be read.
+        WorkspaceRefused: something in it cannot be read.
     """
     try:
-        return await anyio.to_thread.run_sync(pack, folder, hidden)
+        return read(*words, **named)
     except OSError as error:
-        raise WorkspaceRefused(f"{error.filename or folder} cannot be read: {error.strerror}") from error
+        raise WorkspaceRefused(f"{error.filename or words[0]} cannot be read: {error.strerror}") from error
 
 
 def interpreter_of(wanted: Repair) -> Path | None:

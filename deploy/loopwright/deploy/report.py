@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import JsonValue, ValidationError
 from rich.console import Console
@@ -13,7 +12,7 @@ from loopwright.actors.repair import Pick
 from loopwright.bus import Outcome, Status
 from loopwright.deploy.screen import counted
 from loopwright.tools.program import apply_edits
-from loopwright.tools.workspace import sources, unified_diff
+from loopwright.tools.workspace import unified_diff
 
 
 def pick_of(outcome: Outcome) -> Pick | None:
@@ -37,17 +36,10 @@ class Change:
         return unified_diff(self.before, self.after)
 
 
-def change_of(folder: Path, outcome: Outcome) -> Change:
-    """Return what the best candidate changes; ask before it is written.
-
-    Raises:
-        EditMismatch: the folder has changed since.
-    """
+def change_of(files: Mapping[str, str], outcome: Outcome) -> Change:
+    """Return what the best candidate changes in the program as it was submitted."""
     pick = pick_of(outcome)
-    if pick is None:
-        return Change({}, {})
-    files = sources(folder)
-    after = apply_edits(files, pick.candidate)
+    after = apply_edits(files, pick.candidate) if pick else {}
     return Change({name: files[name] for name in after}, after)
 
 

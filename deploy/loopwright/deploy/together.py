@@ -20,6 +20,9 @@ from loopwright.tools.sandbox import Policy, choose_level
 CODE = "code"
 """The role that asks a model; it is brought up where there is a key or an endpoint."""
 
+RUN_PROGRAMS = frozenset({"test", "accept"})
+"""The roles that run other people's programs."""
+
 
 class StoreTaken(LoopwrightError):
     """The place for the bundled bus is taken."""
@@ -57,7 +60,7 @@ def members_of(app: App, apps: Sequence[str], workers: int, orchestrators: int, 
     numbers = range(1, orchestrators + 1)
     members = [Member(f"orchestrator-{number}", ("orchestrator", *named)) for number in numbers]
     return members + [
-        Member(f"{role}-{number}", ("worker", role, "--sandbox", sandbox, *named))
+        Member(f"{role}-{number}", ("worker", role, "--sandbox", sandbox, *named), knows_keys=role not in RUN_PROGRAMS)
         for role in roles
         for number in range(1, workers + 1)
     ]

@@ -11,6 +11,7 @@ import click
 from pydantic import JsonValue
 
 from loopwright.deploy import goals, logs
+from loopwright.deploy.verbs.limits import attempts_option, deadline_option
 
 
 @click.group()
@@ -50,8 +51,8 @@ def run(ctx: click.Context, job: Callable[..., object], *words: object) -> None:
 @click.argument("loop")
 @click.argument("input_", metavar="INPUT", default="{}")
 @click.option("--goal", "goal_", metavar="ID", help="The goal's id; the same id twice is one goal.")
-@click.option("--deadline", type=click.FloatRange(0, min_open=True), help="Seconds until the goal ends.")
-@click.option("--attempts", type=click.IntRange(1), help="Attempts until the goal ends.")
+@deadline_option
+@attempts_option
 @click.option("--watch", is_flag=True, help="Follow it to its end.")
 @json_option
 @click.pass_context

@@ -7,8 +7,10 @@ from pathlib import Path
 import anyio
 import click
 
+from loopwright.bus.messages import KEPT
 from loopwright.deploy import logs
 from loopwright.deploy.repairing import Repair, repair_program
+from loopwright.deploy.verbs.limits import attempts_option, deadline_option
 
 
 @click.group()
@@ -31,9 +33,9 @@ def run() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Interpreter that runs the program, where it has no .venv.  [default: the one that runs loopwright]",
 )
-@click.option("--test-timeout", type=click.FloatRange(0, min_open=True), help="Seconds one test may take.")
-@click.option("--deadline", type=click.FloatRange(0, min_open=True), help="Seconds until the goal ends.")
-@click.option("--attempts", type=click.IntRange(1), help="Attempts until the goal ends.")
+@click.option("--test-timeout", type=click.FloatRange(0, KEPT, min_open=True), help="Seconds one test may take.")
+@deadline_option
+@attempts_option
 @click.option(
     "--generator",
     type=click.Choice(["auto", "search", "model"]),

@@ -1,0 +1,62 @@
+"""What the screen knows after each message, for loops of any shape."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from loopwright.bus import Entry, Evaluation, Result, StepOrder, Subject
+from loopwright.bus.messages import Message
+from loopwright.deploy.board import Board, sparkline
+
+SOMEWHERE = Subject.of("event", ns="default", goal="g1")
+
+
+def told(*messages: Message) -> Board:
+    board = Board(goal="g1")
+    for seq, message in enumerate(messages):
+        board = board.after(Entry(seq, datetime(2026, 1, 1, tzinfo=UTC), SOMEWHERE, message))
+    return board
+
+
+def order(role: str, attempt: int, judge: str | None = None, **more: object) -> StepOrder:
+    told = {"goal": "g1", "loop": "roots", "step": "work", "attempt": attempt, "role": role, "judge": judge}
+    return StepOrder.model_validate(told | more)
+
+
+def result(attempt: int) -> Result:
+    return Result(goal="g1", step="work", attempt=attempt)
+
+
+def said(attempt: int, judge: str, score: float, **more: object) -> Evaluation:
+    told = {"goal": "g1", "step": "work", "attempt": attempt, "judge": judge, "passed": score == 1.0, "score": score}
+    return Evaluation.model_validate(told | more)
+
+
+def test_any_role_is_waited_for_until_it_answers() -> None:
+    asked = order("guess", 1)
+    assert told(asked).waiting == {"guess": 1}
+    assert told(asked, result(1)).waiting == {}
+
+
+def test_an_attempt_is_judged_when_every_evaluator_has_spoken_and_scores_the_lowest() -> None:
+    orders = [order("style", 1, "style"), order("tests", 1, "tests")]
+    half = told(*orders, said(1, "style", 0.9))
+    assert (half.judged, half.waiting) == (0, {"tests": 1})
+    whole = told(*orders, said(1, "style", 0.9), said(1, "tests", 0.4))
+    assert (whole.judged, whole.score, whole.best, whole.curve) == (1, 0.4, 0.4, (0.4,))
+
+
+@pytest.mark.parametrize(("rejected", "false"), [(0, 1), (3, 3)])
+def test_what_fails_acceptance_is_a_false_success_and_no_score(rejected: int, false: int) -> None:
+    board = told(order("hidden", 1, "hidden", acceptance={}), said(1, "hidden", 0.0, rejected=rejected))
+    assert (board.false_successes, board.judged, board.score) == (false, 0, None)
+
+
+def test_the_baseline_is_what_attempts_are_compared_with() -> None:
+    board = told(order("tests", 0, "tests"), said(0, "tests", 0.5), order("tests", 1, "tests"), said(1, "tests", 0.3))
+    assert (board.baseline, board.best, board.judged, board.best_attempt) == (0.5, 0.5, 1, None)
+
+
+def test_a_long_curve_is_drawn_to_its_newest_point() -> None:
+    drawn = sparkline((*[0.0] * 1000, 1.0), width=10)
+    assert drawn == "▁" * 9 + "█"
