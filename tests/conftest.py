@@ -10,7 +10,6 @@ import pytest
 from loopwright.bus import Bus, connect_bus
 from loopwright.deploy.embedded import Server, embedded_server
 
-
 # Hundreds of processes are started here: without bytecode on disk each would compile everything anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

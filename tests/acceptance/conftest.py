@@ -97,7 +97,7 @@ class Program:
                 if not self._open:
                     break
                 await news.wait()
-        pytest.fail(f"it never said {pattern!r}, but this: {self.err.decode(errors='replace')[-2000:]}")
+        raise AssertionError(f"it never said {pattern!r}, but this: {self.err.decode(errors='replace')[-2000:]}")
 
     def tell(self, number: signal.Signals, *, whole_group: bool = False) -> None:
         """Send it a signal, or its whole foreground group, as a terminal does."""
@@ -217,11 +217,9 @@ class Family:
     async def gone(self) -> None:
         """Wait until not one of them runs."""
         for pid, fd in self.held.items():
-            try:
-                with anyio.fail_after(PATIENCE / 4):
-                    await anyio.wait_readable(fd)
-            except TimeoutError:
-                pytest.fail(f"still there: {self.members[pid]}")
+            with anyio.move_on_after(PATIENCE / 2) as waiting:
+                await anyio.wait_readable(fd)
+            assert not waiting.cancelled_caught, f"still there: {self.members[pid]}"
 
 
 @contextmanager

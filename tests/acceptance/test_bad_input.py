@@ -11,7 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from anyio.abc import SocketStream
-    from tests.acceptance.conftest import Station, Terminal
+    from tests.acceptance.conftest import Done, Station, Terminal
 
 NOWHERE = "nats://127.0.0.1:9"
 PASSING = {"a.py": "def f():\n    return 1\n", "test_a.py": "from a import f\n\n\ndef test_f():\n    assert f() == 1\n"}
@@ -32,7 +32,7 @@ def connected(terminal: Terminal, station: Station) -> Terminal:
         (["run", "repair", "program", "--accept", "nowhere"], "Directory 'nowhere' does not exist."),
         (["run", "repair", "program", "--python", "nowhere"], "File 'nowhere' does not exist."),
         (["run", "repair", "program", "--workers", "0"], "0 is not in the range 1<=x<=64."),
-        (["run", "repair", "program", "--deadline", "0"], "0 is not in the range x>0."),
+        (["run", "repair", "program", "--deadline", "0"], "is not in the range 0<x<=2592000.0."),
         (["run", "something"], "No such command 'something'."),
         (["something"], "No such command 'something'."),
         (["worker"], "Missing argument 'ROLES...'."),
@@ -117,17 +117,18 @@ async def test_what_cannot_be_packed_is_named(connected: Terminal) -> None:
     assert done.sentence == "loopwright: pipe is neither a file nor a folder, and cannot be packed"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
-@pytest.mark.parametrize("name", ["a.py", "."])
-async def test_what_cannot_be_read_is_named(connected: Terminal, name: str) -> None:
+@pytest.mark.parametrize(("name", "said"), [("a.py", "a.py cannot be read: "), (".", "is not readable.")])
+async def test_what_cannot_be_read_is_named(connected: Terminal, name: str, said: str) -> None:
     program = connected.write("program", FAILING)
     (program / name).chmod(0)
+    if os.access(program / name, os.R_OK):
+        pytest.skip("whoever runs this test may read everything")
 
     done = await connected.run("run", "repair", "program")
 
     (program / name).chmod(0o755)
     assert done.code == 2
-    assert "cannot be read" in done.sentence
+    assert said in done.sentence
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ async def test_a_server_that_is_too_old_is_refused_with_the_way_to_a_newer_one(t
         done = await terminal.on(f"nats://127.0.0.1:{port}").run("goal", "ls")
         tasks.cancel_scope.cancel()
 
-    assert done.code == 1
+    assert done.code == 69
     assert done.err.startswith("loopwright: The NATS server is version 2.9.10; Loopwright needs 2.12.0 or newer")
     assert "https://nats.io/download" in done.err
 
@@ -166,13 +167,19 @@ async def greet_as_2_9(stream: SocketStream) -> None:
                     await stream.send(b"PONG\r\n")
 
 
-@pytest.mark.parametrize("verb", ["show", "watch", "cancel"])
 @pytest.mark.parametrize("name", ["g00000000000000000000", "No Goal"])
-async def test_a_goal_that_nobody_knows_is_not_found(connected: Terminal, verb: str, name: str) -> None:
-    done = await connected.run("goal", verb, name)
+async def test_a_goal_that_nobody_knows_is_not_found(connected: Terminal, name: str) -> None:
+    ends: list[Done] = []
 
-    assert (done.code, done.out) == (5, "")
-    assert done.err == f"loopwright: Nothing is on record for the goal {name}. `loopwright goal ls` shows what is.\n"
+    async def ask(verb: str) -> None:
+        ends.append(await connected.run("goal", verb, name))
+
+    async with anyio.create_task_group() as tasks:
+        for verb in ("show", "watch", "cancel"):
+            tasks.start_soon(ask, verb)
+
+    said = f"loopwright: Nothing is on record for the goal {name}. `loopwright goal ls` shows what is.\n"
+    assert [(done.code, done.out, done.err) for done in ends] == [(5, "", said)] * 3
 
 
 async def test_a_goal_for_a_loop_that_nobody_has_is_rejected(connected: Terminal) -> None:

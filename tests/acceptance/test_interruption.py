@@ -6,11 +6,15 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
-if TYPE_CHECKING:
-    from tests.acceptance.conftest import Terminal
+from loopwright.bus import connect_bus
 
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Program, Terminal
+
+PATIENCE = 60.0
 JUDGED = r"best 0\.81 \(was 0\.81\)"
 """The program was tested as it stands: a bus, an orchestrator, a search, workers and a sandbox are there."""
 
@@ -64,13 +68,29 @@ async def test_sudden_death_leaves_no_process_behind(terminal: Terminal) -> None
             await family.gone()
 
 
-@pytest.mark.parametrize("role", [("worker", "test"), ("worker", "search"), ("orchestrator",)], ids=" ".join)
-async def test_a_goal_survives_the_death_of_any_of_its_processes(terminal: Terminal, role: tuple[str, ...]) -> None:
+async def test_whoever_does_not_wait_is_obeyed_and_nothing_stays_behind_either(terminal: Terminal) -> None:
+    async with terminal.start("run", "repair", str(terminal.hopeless())) as running:
+        await running.says(JUDGED)
+        with running.family() as family:
+            orchestrator = family.named("orchestrator")[0]
+            os.kill(orchestrator, signal.SIGSTOP)  # nobody hears that the goal is off
+            running.tell(signal.SIGINT)
+            await called_off(running)
+            running.tell(signal.SIGINT)
+            os.kill(orchestrator, signal.SIGCONT)
+            done = await running.end()
+            await family.gone()
+
+    assert done.code == 130
+    assert list(terminal.temporary.iterdir()) == []
+
+
+async def test_a_goal_survives_the_death_of_any_of_its_processes(terminal: Terminal) -> None:
     async with terminal.start("run", "repair", str(terminal.copy()), "--json") as running:
         await running.says(r"best 0\.87 \(was 0\.87\)")
         with running.family() as family:
-            victim = family.named(*role)[0]
-            kill(victim)
+            for role in (("worker", "test"), ("worker", "search"), ("orchestrator",)):
+                os.kill(family.named(*role)[0], signal.SIGKILL)
             done = await running.end()
             await family.gone()
 
@@ -78,6 +98,11 @@ async def test_a_goal_survives_the_death_of_any_of_its_processes(terminal: Termi
     assert (done.document["status"], done.document["score"]) == ("completed", 1.0)
 
 
-def kill(pid: int) -> None:
-    """End a process as the kernel does when memory is short."""
-    os.kill(pid, signal.SIGKILL)
+async def called_off(running: Program) -> None:
+    """Wait until the program has asked for its goal to be called off."""
+    url = (await running.says(r"bus (nats://[^ ,]+)"))[1]
+    async with connect_bus(url) as bus:
+        inbox, _ = await bus.reader(["lw.v1.ctl.default.*"], after=lambda: 0)
+        async with inbox:
+            with anyio.fail_after(PATIENCE):
+                await inbox.receive()

@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.acceptance.conftest import Terminal
+    from tests.acceptance.conftest import Station, Terminal
 
 GCD = {
     "gcd.py": "def gcd(a: int, b: int) -> int:\n    if b == 0:\n        return a\n    return gcd(a % b, b)\n",
@@ -61,10 +61,10 @@ async def test_failing_tests_go_in_and_a_diff_comes_out(terminal: Terminal) -> N
     assert list(terminal.temporary.iterdir()) == []
 
 
-async def test_apply_writes_exactly_the_diff_and_json_is_one_document(terminal: Terminal) -> None:
+async def test_apply_writes_exactly_the_diff_and_json_is_one_document(terminal: Terminal, station: Station) -> None:
     program = terminal.write("gcd", GCD)
 
-    done = await terminal.run("run", "repair", "gcd", "--apply", "--json")
+    done = await terminal.on(station.url).run("run", "repair", "gcd", "--apply", "--json")
 
     document = done.document
     assert done.code == 0
@@ -75,11 +75,13 @@ async def test_apply_writes_exactly_the_diff_and_json_is_one_document(terminal: 
     assert files_in(program) == GCD | {"gcd.py": REPAIRED}
 
 
-async def test_a_repair_that_fails_acceptance_is_a_false_success_and_the_loop_goes_on(terminal: Terminal) -> None:
+async def test_a_repair_that_fails_acceptance_is_a_false_success_and_the_loop_goes_on(
+    terminal: Terminal, station: Station
+) -> None:
     program, acceptance = terminal.copy(), terminal.copy("cart-acceptance")
     before = files_in(program)
 
-    done = await terminal.run("run", "repair", str(program), "--accept", str(acceptance), "--json")
+    done = await terminal.on(station.url).run("run", "repair", str(program), "--accept", str(acceptance), "--json")
 
     document = done.document
     assert done.code == 0

@@ -8,6 +8,7 @@ from loopwright.bus.errors import (
     IntakeFull,
     LoopwrightError,
     NotPermitted,
+    ServerTooOld,
 )
 from loopwright.bus.messages import Outcome, Status, StopReason
 from loopwright.deploy.apps import AppRefused
@@ -23,7 +24,7 @@ class Exit(IntEnum):
     NOT_CONVERGED = 3  #: the goal ended without converging
     CANCELLED = 4  #: the goal was called off
     NOT_FOUND = 5  #: nothing is on record
-    UNREACHABLE = 69  #: the bus cannot be reached
+    UNREACHABLE = 69  #: the bus cannot be reached, or cannot be used
     TRY_AGAIN = 75  #: the intake is full
     NOT_PERMITTED = 77
     TIMEOUT = 124  #: ``--timeout`` ran out
@@ -48,7 +49,7 @@ def of_outcome(outcome: Outcome) -> Exit:
 def of_error(error: LoopwrightError) -> Exit:
     """Return the exit code for an error."""
     match error:
-        case BusUnreachable():
+        case BusUnreachable() | ServerTooOld():
             return Exit.UNREACHABLE
         case IntakeFull():
             return Exit.TRY_AGAIN
