@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from loopwright.actors.repair.folders import Folders, Source, folders
+from loopwright.actors.repair.folders import Folders, folders
 from loopwright.actors.repair.record import Record
 from loopwright.actors.repair.task import Program, Proposal
 from loopwright.actors.work import Made, Retriable, Step, StepFailed, worker
@@ -57,15 +57,14 @@ async def code(step: Step[Program]) -> Made:
     model: Model
     places, model = step.resources
     program = step.input
-    own: Source = program.files if program.files is not None else str(program.workspace)
-    folder = await places.fetch(own)
+    async with places.hold(program.source) as folder:
+        everything = await anyio.to_thread.run_sync(texts, folder)
+        files = await anyio.to_thread.run_sync(sources, folder)
     record = Record()
     await record.read(step.past())
-    everything = await anyio.to_thread.run_sync(texts, folder)
     await step.say("asks the model")
     answer = await ask(model, prompt(everything, record), program.model or os.environ.get("LOOPWRIGHT_MODEL"))
     usage = Usage(model_calls=1, tokens_in=answer.tokens_in, tokens_out=answer.tokens_out)
-    files = await anyio.to_thread.run_sync(sources, folder)
     candidate = candidate_of(answer.text, files, usage)
     proposal = Proposal(candidates=(candidate,))
     return Made(output=proposal.model_dump(mode="json", exclude_defaults=True), usage=usage)

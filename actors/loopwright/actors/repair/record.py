@@ -4,13 +4,15 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from loopwright.actors.repair.task import Baseline, Findings, Proposal
-from loopwright.actors.work import StepFailed
+from loopwright.actors.repair.task import Baseline, Findings, Program, Proposal
+from loopwright.actors.work import Retriable, Step, StepFailed
 from loopwright.bus.messages import Evaluation, FailureClass, Result
+from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Entry, Trajectory
 from loopwright.tools.program import Survey
 
 JUDGE = "test"
+NO_BASELINE = "the program was not tested as it stands: no baseline on record"
 
 
 @dataclass
@@ -67,5 +69,26 @@ class Record:
             StepFailed: it is not on record.
         """
         if self.survey is None:
-            raise StepFailed(FailureClass.MISSING, "the program was not tested as it stands: no baseline on record")
+            raise StepFailed(FailureClass.MISSING, NO_BASELINE)
         return self.survey
+
+
+async def surveyed(step: Step[Program]) -> Survey:
+    """Return the baseline's survey without reading the rest of the record.
+
+    Raises:
+        StepFailed: the baseline could not be judged, or cannot be read.
+        Retriable: it is not on record, or not yet for us to see.
+    """
+    bus = step.bus
+    subject = Subject.of("eval", ns=bus.ns, goal=step.goal, step=step.order.step, attempt=0, judge=JUDGE)
+    stored = await bus.last(subject)
+    if stored is None:
+        raise Retriable(NO_BASELINE, wait=0.2)
+    evaluation = await bus.message(Evaluation, stored)
+    if evaluation is None or evaluation.failure is not None:
+        raise StepFailed(FailureClass.MISSING, NO_BASELINE)
+    try:
+        return Baseline.model_validate(evaluation.evidence).survey
+    except ValidationError as error:
+        raise StepFailed(FailureClass.UNREADABLE, f"the baseline cannot be read: {error}") from error

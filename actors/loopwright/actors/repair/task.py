@@ -1,10 +1,14 @@
 """What a repair is about: a program with failing tests, proposals to change it, and what the tests say of them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from loopwright.tools.program import Candidate, Survey, Trial
+
+type Source = Mapping[str, str] | str
+"""Files by their paths, or the name of a packed folder."""
 
 
 class Value(BaseModel):
@@ -27,6 +31,11 @@ class Program(Value):
     model: str | None = None
     """The model to ask, where a model proposes; by default the worker's own."""
 
+    @property
+    def source(self) -> Source:
+        """Where its files are."""
+        return self.files if self.files is not None else str(self.workspace)
+
     @model_validator(mode="after")
     def _has_one_source(self) -> "Program":
         if (self.workspace is None) == (self.files is None):
@@ -39,6 +48,11 @@ class Acceptance(Value):
 
     workspace: str | None = None
     files: dict[str, str] | None = None
+
+    @property
+    def source(self) -> Source:
+        """Where the tests are."""
+        return self.files if self.files is not None else str(self.workspace)
 
 
 class Proposal(Value):
@@ -53,7 +67,8 @@ class Findings(Value):
     """What the tests said of a batch: one trial for each candidate, in the same order."""
 
     trials: tuple[Trial | None, ...] = ()
-    """None for a candidate that was not tried, because a smaller change had passed."""
+    """Which tests each mends and breaks, as far as a search must know; None for a candidate that was not tried, because
+    a smaller change had passed."""
     passing: tuple[int, ...] = ()
     """Candidates that passed every test, the smallest change first."""
     sandbox: str = ""

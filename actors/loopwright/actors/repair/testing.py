@@ -1,18 +1,18 @@
 """The evaluators of a repair: the program's own tests, and tests that the generator never sees."""
 
 import os
-from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import anyio
 from pydantic import TypeAdapter
 
-from loopwright.actors.repair.folders import Folders, Source, folders
-from loopwright.actors.repair.record import Record
-from loopwright.actors.repair.task import Acceptance, Baseline, Findings, Pick, Program, Proposal
+from loopwright.actors.repair.folders import Folders, folders
+from loopwright.actors.repair.record import surveyed
+from loopwright.actors.repair.shelf import Shelf
+from loopwright.actors.repair.task import Acceptance, Baseline, Findings, Pick, Program, Proposal, Source
 from loopwright.actors.work import Attempt, StepFailed, evaluator
 from loopwright.bus.connection import Bus
 from loopwright.bus.messages import FailureClass, Usage, Verdict
@@ -32,17 +32,23 @@ HIDDEN = "loopwright_acceptance"
 """The folder in which the acceptance tests lie, beside the program."""
 SHOWN = 6
 """Failing tests whose reports are shown to the generator."""
+REPORTS = 40
+"""Failing tests of the baseline whose reports go on record."""
+UNDECIDED = (CaseStatus.NOT_RUN, CaseStatus.SKIPPED)
+
+type Surveyor = Callable[[], Awaitable[Survey]]
+"""Finds out what the tests say of the program as it stands."""
 
 
 class Stand:
     """A bench for one program, with what the tests have taught so far."""
 
-    def __init__(self, bench: Bench, files: dict[str, str]) -> None:
+    def __init__(self, bench: Bench, files: dict[str, str], survey: Survey | None = None) -> None:
         self.bench = bench
         self.files = files
         self.kills: Counter[str] = Counter()
         """How many candidates each test has refused: the strictest go first."""
-        self.survey: Survey | None = None
+        self.survey = survey
 
     async def surveyed(self) -> Survey:
         """Return what the tests say of the program as it stands."""
@@ -64,61 +70,53 @@ class Stand:
 
 
 class Stands:
-    """The benches of one process: the last few programs stay ready."""
+    """The benches of one process: the last few programs stay ready, and those that somebody uses."""
 
     def __init__(self, places: Folders, level: SandboxLevel) -> None:
         self._places = places
         self.level = level
-        self._open: OrderedDict[tuple[str, ...], tuple[Stand, AsyncExitStack]] = OrderedDict()
-        self._turn = anyio.Lock()
+        self._shelf: Shelf[Stand] = Shelf(KEPT)
 
-    async def at(self, program: Program, hidden: Source | None = None, survey: Survey | None = None) -> Stand:
-        """Return the bench of a program; with `hidden`, of the same program under other tests.
+    def at(
+        self, program: Program, hidden: Source | None = None, survey: Surveyor | None = None
+    ) -> AbstractAsyncContextManager[Stand]:
+        """Hold the bench of a program; with `hidden`, of the same program under other tests.
+
+        `survey` is asked what the tests say of the program as it stands, if a bench must be opened.
 
         Raises:
             StepFailed: the program cannot be laid out or started here.
+            Retriable: our own disk is the trouble, or what `survey` says.
         """
-        own: Source = program.files if program.files is not None else str(program.workspace)
-        beside = {} if hidden is None else {HIDDEN: hidden}
-        key = (repr(own), repr(beside), str(program.python), str(program.test_timeout))
-        async with self._turn:
-            if key not in self._open:
-                folder = await self._places.fetch(own, beside)
-                self._open[key] = await self._opened(program, folder, hidden is not None, survey)
-            self._open.move_to_end(key)
-            while len(self._open) > KEPT:
-                _, (_, stack) = self._open.popitem(last=False)
-                await stack.aclose()
-            return self._open[key][0]
+        key = (repr(program.source), repr(hidden), str(program.python), str(program.test_timeout))
+        return self._shelf.hold(key, partial(self._opened, program, hidden, survey))
 
-    async def _opened(
-        self, program: Program, folder: Path, hidden: bool, survey: Survey | None
-    ) -> tuple[Stand, AsyncExitStack]:
-        stack = AsyncExitStack()
-        try:
-            interpreter = await anyio.to_thread.run_sync(find_interpreter, folder, program.python)
-            bench = await stack.enter_async_context(
-                Bench.open(
-                    folder,
-                    interpreter=interpreter,
-                    level=self.level,
-                    tests=[HIDDEN] if hidden else [],
-                    test_timeout=program.test_timeout,
-                    survey=survey,
+    @asynccontextmanager
+    async def _opened(self, program: Program, hidden: Source | None, survey: Surveyor | None) -> AsyncIterator[Stand]:
+        known = await survey() if survey else None
+        beside = {} if hidden is None else {HIDDEN: hidden}
+        async with AsyncExitStack() as stack:
+            folder = await stack.enter_async_context(self._places.hold(program.source, beside))
+            try:
+                interpreter = await anyio.to_thread.run_sync(find_interpreter, folder, program.python)
+                bench = await stack.enter_async_context(
+                    Bench.open(
+                        folder,
+                        interpreter=interpreter,
+                        level=self.level,
+                        tests=list(beside),
+                        test_timeout=program.test_timeout,
+                        survey=known,
+                    )
                 )
-            )
-            files = await anyio.to_thread.run_sync(partial(sources, folder, exclude=[HIDDEN]))
-        except ToolError as error:
-            await stack.aclose()
-            raise StepFailed(FailureClass.MISSING, str(error)) from error
-        stand = Stand(bench, files)
-        stand.survey = survey
-        return stand, stack
+                files = await anyio.to_thread.run_sync(partial(sources, folder, exclude=[HIDDEN]))
+            except ToolError as error:
+                raise StepFailed(FailureClass.MISSING, str(error)) from error
+            yield Stand(bench, files, known)
 
     async def aclose(self) -> None:
         """Close every bench."""
-        for _, stack in self._open.values():
-            await stack.aclose()
+        await self._shelf.aclose()
 
 
 @asynccontextmanager
@@ -145,17 +143,20 @@ async def run_tests(attempt: Attempt[Program, Proposal]) -> Verdict:
     held: Stands = attempt.resources
     if attempt.output is None:
         return await judge_baseline(held, attempt)
-    candidates = attempt.output.candidates
-    record = Record()
-    await record.read(attempt.past())
-    stand = await held.at(attempt.input, survey=record.surveyed())
-    trials = await try_all(stand, attempt)
+    async with held.at(attempt.input, survey=partial(surveyed, attempt)) as stand:
+        return judged(attempt.output, await try_all(stand, attempt), await stand.surveyed(), held.level)
+
+
+def judged(proposal: Proposal, trials: Sequence[Trial | None], survey: Survey, level: SandboxLevel) -> Verdict:
+    """Return the verdict on a batch: that on its smallest candidate that passes, or else on its best."""
+    candidates = proposal.candidates
     tried = {number: trial for number, trial in enumerate(trials) if trial is not None}
     passing = sorted((number for number in tried if tried[number].passed), key=lambda number: size(candidates[number]))
     best = passing[0] if passing else max(tried, key=lambda number: tried[number].score)
-    survey = await stand.surveyed()
     findings = Findings(
-        trials=tuple(brief(trial) if trial else None for trial in trials), passing=tuple(passing), sandbox=held.level
+        trials=tuple(brief(trial, survey) if trial else None for trial in trials),
+        passing=tuple(passing),
+        sandbox=level,
     )
     return Verdict(
         passed=bool(passing),
@@ -163,7 +164,7 @@ async def run_tests(attempt: Attempt[Program, Proposal]) -> Verdict:
         feedback=feedback(survey, tried[best]),
         pick=pick_of(candidates[best], survey, tried[best]).model_dump(mode="json"),
         evidence=findings.model_dump(mode="json", exclude_defaults=True),
-        usage=Usage(candidates=len(tried)),
+        usage=Usage(candidates=0 if proposal.time_scale > 1 else len(tried)),  # tried again is not another one
     )
 
 
@@ -174,8 +175,8 @@ async def judge_baseline(held: Stands, attempt: Attempt[Program, Proposal]) -> V
         StepFailed: its tests cannot tell anything.
     """
     await attempt.say("runs the tests on the program as it stands")
-    stand = await held.at(attempt.input)
-    survey = await stand.surveyed()
+    async with held.at(attempt.input) as stand:
+        survey = await stand.surveyed()
     if survey.problem or not survey.counted:
         raise StepFailed(FailureClass.MISSING, survey.problem or "No tests were found.")
     failing = survey.failing
@@ -184,7 +185,9 @@ async def judge_baseline(held: Stands, attempt: Attempt[Program, Proposal]) -> V
         score=survey.score,
         feedback=f"{len(failing)} of {len(survey.counted)} tests fail." if failing else "All tests pass.",
         pick={"tests": len(survey.counted), "failing": len(failing)},
-        evidence=Baseline(survey=survey, sandbox=held.level).model_dump(mode="json", exclude_defaults=True),
+        evidence=Baseline(survey=with_few_reports(survey), sandbox=held.level).model_dump(
+            mode="json", exclude_defaults=True
+        ),
     )
 
 
@@ -207,14 +210,28 @@ async def try_all(stand: Stand, attempt: Attempt[Program, Proposal]) -> list[Tri
     return trials
 
 
-def brief(trial: Trial) -> Trial:
-    """Return a trial as it goes on record: how each test ended, without the reports."""
-    cases = tuple(
-        case.model_copy(update={"message": "", "seconds": 0.0})
-        for case in trial.cases
-        if case.status is not CaseStatus.NOT_RUN
-    )
-    return trial.model_copy(update={"cases": cases, "seconds": round(trial.seconds, 4)})
+def with_few_reports(survey: Survey) -> Survey:
+    """Return a survey as it goes on record: a report has up to 2,000 characters, and thousands of tests may fail."""
+    told = {case.id for case in survey.failing[:REPORTS]}
+    cases = tuple(case if case.id in told else case.model_copy(update={"message": ""}) for case in survey.cases)
+    return survey.model_copy(update={"cases": cases})
+
+
+def brief(trial: Trial, survey: Survey) -> Trial:
+    """Return a trial as it goes on record: which tests it mends and breaks, and the first that still fail.
+
+    There are dozens in a message. What it breaks beyond what it mends makes it no worse for a search.
+    """
+    failing = {case.id for case in survey.failing}
+    decided = [
+        case.model_copy(update={"message": "", "seconds": 0.0}) for case in trial.cases if case.status not in UNDECIDED
+    ]
+    mended = [case for case in decided if case.status is CaseStatus.PASSED and case.id in failing]
+    bad = [case for case in decided if case.status is not CaseStatus.PASSED]
+    broken = [case for case in bad if case.id not in failing][: len(mended) + SHOWN]
+    still = [case for case in bad if case.id in failing][:SHOWN]
+    cases = [*mended, *broken, *still] or decided[:1]  # with no case at all, a search would go by the score
+    return trial.model_copy(update={"cases": tuple(cases), "seconds": round(trial.seconds, 4)})
 
 
 def pick_of(candidate: Candidate, survey: Survey, trial: Trial) -> Pick:
@@ -240,8 +257,16 @@ async def run_acceptance(attempt: Attempt[Program, Proposal]) -> Verdict:
     """Judge what passed the program's own tests by tests that the generator never sees."""
     held: Stands = attempt.resources
     given = Acceptance.model_validate(attempt.acceptance)
-    hidden: Source = given.files if given.files is not None else str(given.workspace)
-    stand = await held.at(attempt.input, hidden)
+    async with held.at(attempt.input, given.source) as stand:
+        return await accept(stand, attempt)
+
+
+async def accept(stand: Stand, attempt: Attempt[Program, Proposal]) -> Verdict:
+    """Judge the program as it stands, or the candidates that passed, the smallest first, until one is accepted.
+
+    Raises:
+        StepFailed: the acceptance tests cannot tell anything.
+    """
     survey = await stand.surveyed()
     if survey.problem or not survey.counted:
         raise StepFailed(FailureClass.MISSING, f"The acceptance tests: {survey.problem or 'none were found.'}")
