@@ -1,6 +1,7 @@
 """A goal from any service: submit it, follow it, call it off."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -10,7 +11,8 @@ from anyio.streams.memory import MemoryObjectSendStream
 from pydantic import BaseModel, JsonValue
 
 from loopwright.bus.connection import Bus
-from loopwright.bus.errors import BusError, GoalUnknown
+from loopwright.bus.envelope import validate
+from loopwright.bus.errors import BusError, GoalUnknown, Unreadable
 from loopwright.bus.messages import Cancel, Ended, Goal, Json, Limits, Outcome
 from loopwright.bus.names import GoalId, new_goal_id
 from loopwright.bus.opening import connect_bus
@@ -79,7 +81,9 @@ class Run:
     async def cancel(self, why: str = "") -> None:
         """Call the goal off; a goal that has ended stays as it is."""
         subject = Subject.of("ctl", ns=self._bus.ns, goal=self.goal)
-        await self._bus.publish(subject, Cancel(goal=self.goal, why=why), id=f"{self.goal}-cancel")
+        await self._bus.publish(
+            subject, Cancel(goal=self.goal, why=why), id=f"{self.goal}-cancel-{secrets.token_hex(8)}"
+        )
 
 
 class Goals:
@@ -95,22 +99,20 @@ class Goals:
         *,
         goal: str | None = None,
         acceptance: BaseModel | Json | None = None,
-        limits: Limits | None = None,
+        limits: Limits | Json | None = None,
     ) -> Run:
         """Publish a goal and return once the broker has stored it. The same `goal` twice is one goal.
 
         Raises:
-            Unreadable: the id or the loop's name cannot stand in a subject.
+            Unreadable: the id or the loop's name cannot stand in a subject, or what they say is not a goal.
             IntakeFull: too many goals wait.
             BusUnreachable: the broker does not answer.
         """
         id_ = GoalId(goal) if goal else new_goal_id()
         subject = Subject.of("goal", ns=self.bus.ns, loop=loop)
         Subject.of("event", ns=self.bus.ns, goal=id_)
-        document = Goal(
-            goal=id_, loop=loop, input=as_json(input), acceptance=as_json(acceptance), limits=limits or Limits()
-        )
-        await self.bus.publish(subject, document, id=id_)
+        given = {"input": as_json(input), "acceptance": as_json(acceptance), "limits": as_json(limits or {})}
+        await self.bus.publish(subject, validate(Goal, {"goal": id_, "loop": loop, **given}), id=id_)
         return Run(self.bus, id_)
 
     def run(self, goal: str) -> Run:
@@ -118,9 +120,18 @@ class Goals:
         return Run(self.bus, GoalId(goal))
 
 
-def as_json[T: Json | None](value: BaseModel | T) -> Json | T:
-    """Return plain JSON of a model, and anything else as it is."""
-    return cast(dict[str, JsonValue], value.model_dump(mode="json")) if isinstance(value, BaseModel) else value
+def as_json(value: BaseModel | Json | None) -> JsonValue:
+    """Return plain JSON of a model, and anything else as it is.
+
+    Raises:
+        Unreadable: the model holds what JSON cannot.
+    """
+    if not isinstance(value, BaseModel):
+        return value
+    try:
+        return cast(dict[str, JsonValue], value.model_dump(mode="json"))
+    except ValueError as error:
+        raise Unreadable(f"{type(value).__name__} cannot be written as JSON: {error}") from None
 
 
 @asynccontextmanager

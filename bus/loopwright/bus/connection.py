@@ -4,22 +4,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC
 
-import anyio
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import BadHeaderError, BadSubjectError, MaxPayloadError
 from nats.errors import Error as NatsError
-from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import APIError, NoStreamResponseError
+from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import APIError
 
+from loopwright.bus.answers import ANSWER, address_of, is_unavailable, persistently, reason_of, translated
 from loopwright.bus.blobs import Blobs
+from loopwright.bus.envelope import BODY as BODY  # noqa: PLC0414 - others find it here
 from loopwright.bus.envelope import TYPE, Envelope, encode, read_at
-from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, NotPermitted, Refused, Unreadable
+from loopwright.bus.errors import GuardLost, IntakeFull, Refused, Unreadable
 from loopwright.bus.inbox import Delivery, Inbox
 from loopwright.bus.messages import Due, Message, Timer
-from loopwright.bus.server import without_secrets
+from loopwright.bus.reading import open_reader, read_all
 from loopwright.bus.stored import Headers, Stored, last_on
 from loopwright.bus.subjects import INTAKE, LOOP, Subject
 
@@ -27,16 +28,8 @@ log = structlog.get_logger()
 
 LEASE = 2.0
 """Seconds without a sign of life after which a worker's step goes to another."""
-ANSWER = 5.0
-"""Seconds one request to the server may take."""
-PERSISTENCE = 60.0
-"""Seconds a write is repeated while the server cannot be reached."""
-READ_AHEAD = 256
-"""Messages of a record that are fetched before anybody asks."""
 BY_REFERENCE = 256 * 1024
 """Bytes from which on a body goes to the object store, and the message carries its name."""
-BODY = "Loopwright-Body"
-"""The header with that name."""
 WRONG_SEQUENCE = 10071
 STREAM_FULL = frozenset({10077, 10047, 10122})
 
@@ -103,12 +96,12 @@ class Bus:
         if len(data) > BY_REFERENCE:
             headers = headers | {BODY: await self.blobs.put(data)}
             data = b""
-        return await self._persist(subject, data, headers)
+        # Both guards and message ids make it harmless to write again.
+        return await persistently(self.nc, lambda: self._stored(subject, data, headers))
 
-    async def _persist(self, subject: str, data: bytes, headers: Headers) -> int:
-        """Repeat a write until the server answers; both guards and message ids make that harmless."""
-        until, pause = anyio.current_time() + PERSISTENCE, 0.05
-        while True:
+    async def _stored(self, subject: str, data: bytes, headers: Headers) -> int:
+        """Have the server store a message, and return its sequence."""
+        with translated(self.address, f"a message on {subject}"):
             try:
                 return (await self.js.publish(subject, data, timeout=ANSWER, headers=dict(headers))).seq
             except APIError as error:
@@ -116,22 +109,15 @@ class Bus:
                     raise GuardLost(subject) from None
                 if error.err_code in STREAM_FULL and subject.startswith("lw.v1.goal."):
                     raise IntakeFull(INTAKE) from None
-                if error.code != 503:
-                    raise Refused(subject, str(error.description)) from None
-                reason = str(error.description)
-            except (MaxPayloadError, ValueError) as error:
-                raise Refused(subject, str(error)) from None
-            except (NatsError, NoStreamResponseError) as error:
-                reason = str(error) or type(error).__name__
-            if anyio.current_time() > until:
-                raise BusUnreachable(self.address, reason)
-            log.info("bus.retry", subject=subject, reason=reason)
-            await anyio.sleep(pause)
-            pause = min(2 * pause, 2.0)
+                if is_unavailable(error):
+                    raise
+                raise Refused(subject, reason_of(error)) from None
+            except (MaxPayloadError, BadSubjectError, BadHeaderError, ValueError) as error:
+                raise Refused(subject, reason_of(error)) from None
 
     async def set_timer(self, timer: Timer) -> None:
         """Have the broker say `Due` at a time; no process of ours waits for it."""
-        at = timer.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = timer.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         due = Due(goal=timer.goal, id=timer.id)
         headers = {
             "Nats-Schedule": f"@at {at}",
@@ -143,8 +129,7 @@ class Bus:
     @property
     def address(self) -> str:
         """The server's address, without secrets."""
-        url = self.nc.connected_url
-        return without_secrets(url.geturl()) if url else "the NATS server"
+        return address_of(self.nc)
 
     async def body(self, data: bytes, headers: Headers) -> bytes:
         """Return a message's body, wherever it is kept.
@@ -157,14 +142,12 @@ class Bus:
 
     async def last(self, subject: Subject | str) -> Stored | None:
         """Return the last message on a subject, if any. Not read-your-writes: guard what you write on it."""
-        for pause in (0.1, 0.5, 2.0, None):
-            try:
+
+        async def ask() -> Stored | None:
+            with translated(self.address, f"the last message on {subject}"):
                 return await last_on(self.nc, str(subject), ANSWER)
-            except NatsError as error:
-                if pause is None:
-                    raise BusUnreachable(self.address, str(error) or type(error).__name__) from error
-                await anyio.sleep(pause)
-        raise AssertionError("the last pause raises")
+
+        return await persistently(self.nc, ask)
 
     async def consumer(self, stream: str, name: str, filters: list[str], *, lease: float = LEASE) -> Inbox:
         """Return the inbox of a durable consumer, which any number of processes share."""
@@ -181,7 +164,8 @@ class Bus:
             await self.js.add_consumer(stream, config)
             return name
 
-        return Inbox(self.nc, stream, await self._translated(create), lost=create)
+        with translated(self.address, f"the consumer {name}"):
+            return Inbox(self.nc, stream, await create(), lost=create)
 
     async def reader(
         self, filters: list[str], *, after: Callable[[], int], last_only: bool = False
@@ -190,57 +174,34 @@ class Bus:
 
         `last_only` reads the last message of every subject instead.
         """
-        waiting = 0
+        return await open_reader(self.nc, self.js, LOOP, filters, after=after, last_only=last_only)
 
-        async def create() -> str:
-            nonlocal waiting
-            config = ConsumerConfig(
-                filter_subjects=filters,
-                ack_policy=AckPolicy.NONE,
-                deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if last_only else DeliverPolicy.BY_START_SEQUENCE),
-                opt_start_seq=None if last_only else after() + 1,
-                inactive_threshold=30.0,
-                mem_storage=True,
-            )
-            info = await self.js.add_consumer(LOOP, config)
-            waiting = info.num_pending or 0
-            return str(info.name)
+    async def record(self, filters: list[str], *, after: int = 0) -> list[Stored]:
+        """Return every message on record on these subjects behind `after`, in order.
 
-        return Inbox(self.nc, LOOP, await self._translated(create), lost=create, ahead=READ_AHEAD), waiting
-
-    async def record(self, filters: list[str]) -> list[Stored]:
-        """Return every message on record on these subjects, in order."""
-        found: list[Stored] = []
-        inbox, waiting = await self.reader(filters, after=lambda: 0)
-        async with inbox:
-            while waiting:
-                with anyio.fail_after(ANSWER):
-                    delivery = await inbox.receive()
-                found.append(Stored.delivered(delivery))
-                waiting = delivery.msg.metadata.num_pending
-        return found
-
-    async def _translated(self, create: Callable[[], Awaitable[str]]) -> str:
-        try:
-            return await create()
-        except APIError as error:
-            raise NotPermitted(f"creating a consumer: {error.description}") from error
-        except NatsError as error:
-            raise BusUnreachable(self.address, str(error) or type(error).__name__) from error
+        Raises:
+            BusUnreachable: no answer for a minute.
+        """
+        return await read_all(self.nc, self.js, LOOP, filters, after=after)
 
     async def shout(self, subject: Subject, message: Message) -> None:
         """Say something that may be lost."""
-        await self.nc.publish(str(subject), encode(message))
+        try:
+            await self.nc.publish(str(subject), encode(message))
+        except NatsError as error:
+            log.info("bus.unheard", subject=str(subject), reason=reason_of(error))
 
     @asynccontextmanager
     async def overhear(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
         """Hear what is said on a subject from now on; some of it may be lost."""
-        subscription = await self.nc.subscribe(subject, cb=heard)
+        with translated(self.address, f"listening on {subject}"):
+            subscription = await self.nc.subscribe(subject, cb=heard)
         try:
             yield
         finally:
             if not self.nc.is_closed:
-                await subscription.unsubscribe()
+                with translated(self.address, f"listening on {subject}"):
+                    await subscription.unsubscribe()
 
 
 def delivery_id(delivery: Delivery) -> str:

@@ -41,10 +41,21 @@ MODELS: dict[str, type[Message]] = {
     "live": Live,
 }
 """Each message by its kind. The orchestrator's own record, the decision, is read only by orchestrators."""
+BODY = "Loopwright-Body"
+"""The header with the name of a body that is kept in the object store."""
 MAX_BODY = 900_000
 """Bytes of one message; with its headers it stays below the server's default limit of 1 MB."""
+MAX_REFERENCED = 16_000_000
+"""Bytes of a body that came by reference."""
 MAX_DEPTH = 100
 """Lists and objects inside each other; pydantic writes no more than 255, and a message travels inside others."""
+COMPOSED = frozenset({"step", "ended"})
+"""Kinds that we put together from two others at most. What was accepted once must stay readable, though written four
+times as long (1e15 becomes 1000000000000000.0) and a few levels deeper."""
+GROWTH = 2 * 4
+"""How many times as long such a message may be."""
+DEEPER = 20
+"""How many levels deeper it may be."""
 MAX_HOPS = 32
 STRUCTURED = "application/cloudevents+json"
 
@@ -76,8 +87,15 @@ class Envelope:
 
 
 def encode(message: Message) -> bytes:
-    """Return the body of a message."""
-    return message.model_dump_json(exclude_defaults=True, exclude={"kind"}).encode()
+    """Return the body of a message.
+
+    Raises:
+        Unreadable: it holds what JSON cannot.
+    """
+    try:
+        return message.model_dump_json(exclude_defaults=True, exclude={"kind"}).encode()
+    except ValueError as error:
+        raise Unreadable(f"it cannot be written as JSON: {error}") from None
 
 
 def read[M: Message](model: type[M], data: bytes, headers: Mapping[str, str]) -> M:
@@ -86,11 +104,7 @@ def read[M: Message](model: type[M], data: bytes, headers: Mapping[str, str]) ->
     Raises:
         Unreadable: with one sentence that says why.
     """
-    refuse_other_types(model, headers.get("ce-type"))
-    body = parse_json(data)
-    if headers.get("content-type", "").startswith(STRUCTURED):
-        body = unwrap(model, body)
-    return validate(model, body)
+    return validate(model, body_of(model, data, headers))
 
 
 def read_at[M: Message](model: type[M], subject: Subject, data: bytes, headers: Mapping[str, str]) -> M:
@@ -99,10 +113,7 @@ def read_at[M: Message](model: type[M], subject: Subject, data: bytes, headers: 
     Raises:
         Unreadable: with one sentence that says why.
     """
-    refuse_other_types(model, headers.get("ce-type"))
-    body = parse_json(data)
-    if headers.get("content-type", "").startswith(STRUCTURED):
-        body = unwrap(model, body)
+    body = body_of(model, data, headers)
     if not isinstance(body, dict):
         raise Unreadable("its body is not a JSON object")
     told: dict[str, JsonValue] = {name: value for name, value in subject.told().items() if name in model.model_fields}
@@ -112,6 +123,23 @@ def read_at[M: Message](model: type[M], subject: Subject, data: bytes, headers: 
     return validate(model, {**body, **told})
 
 
+def body_of(model: type[Message], data: bytes, headers: Mapping[str, str]) -> JsonValue:
+    """Return the JSON that should be a message of `model`, out of binary or structured mode."""
+    refuse_other_types(model, headers.get("ce-type"))
+    size, depth = size_allowed(headers), MAX_DEPTH
+    if model.model_fields["kind"].default in COMPOSED:
+        size, depth = (GROWTH * size if BODY in headers else size), depth + DEEPER
+    body = parse_json(data, size=size, depth=depth)
+    if headers.get("content-type", "").startswith(STRUCTURED):
+        body = unwrap(model, body)
+    return body
+
+
+def size_allowed(headers: Mapping[str, str]) -> int:
+    """Return how many bytes a body may have, which depends on how it came."""
+    return MAX_REFERENCED if BODY in headers else MAX_BODY
+
+
 def refuse_other_types(model: type[Message], declared: object) -> None:
     """Raise unless what a message says of its type fits the model."""
     kind = model.model_fields["kind"].default
@@ -119,10 +147,9 @@ def refuse_other_types(model: type[Message], declared: object) -> None:
         raise Unreadable(f"its type is {str(declared)[:80]!r}, and only {TYPE.format(kind)!r} is understood here")
 
 
-def parse_json(data: bytes) -> JsonValue:
+def parse_json(data: bytes, *, size: int = MAX_BODY, depth: int = MAX_DEPTH) -> JsonValue:
     """Return the JSON in a body; refuse what is oversized, not UTF-8, not JSON, or could not be written again."""
-    if len(data) > MAX_BODY:
-        raise Unreadable(f"its body of {len(data):,} bytes is over the limit of {MAX_BODY:,}")
+    refuse_longer(data, size)
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -132,9 +159,15 @@ def parse_json(data: bytes) -> JsonValue:
         body = cast(JsonValue, from_json(text, allow_inf_nan=False))
     except ValueError as error:
         raise Unreadable(f"its body is not JSON: {error}") from None
-    if depth_of(body) > MAX_DEPTH:
-        raise Unreadable(f"its body is nested more than {MAX_DEPTH} deep")
+    if depth_of(body) > depth:
+        raise Unreadable(f"its body is nested more than {depth} deep")
     return body
+
+
+def refuse_longer(data: bytes, size: int) -> None:
+    """Raise unless a body has at most this many bytes."""
+    if len(data) > size:
+        raise Unreadable(f"its body of {len(data):,} bytes is over the limit of {size:,}")
 
 
 def depth_of(body: JsonValue) -> int:
@@ -188,13 +221,12 @@ def goal_document(data: bytes, headers: Mapping[str, str]) -> tuple[dict[str, Js
     """Return the fields of a goal, however they were written, and the id of the structured event around them."""
     text = data.lstrip()
     if not text.startswith((b"{", b"[")) and "ce-type" not in headers:
-        if len(data) > MAX_BODY:
-            raise Unreadable(f"its body of {len(data):,} bytes is over the limit of {MAX_BODY:,}")
+        refuse_longer(data, size_allowed(headers))
         try:
             return {"input": {"text": data.decode()}}, None
         except UnicodeDecodeError:
             raise Unreadable("its body is not UTF-8") from None
-    body, event_id = parse_json(data), None
+    body, event_id = parse_json(data, size=size_allowed(headers)), None
     if isinstance(body, dict) and "specversion" in body:
         event_id = body.get("id")
         body = unwrap(Goal, body)

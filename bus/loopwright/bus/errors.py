@@ -7,7 +7,6 @@ LoopwrightError
 │   ├── NotPermitted     the server denies us what we asked
 │   ├── Refused          the server will not store what we wrote
 │   ├── IntakeFull       the queue of goals takes no more for now
-│   ├── GoalExists       the goal's id was accepted before, for something else
 │   ├── GoalUnknown      nothing is on record for the goal
 │   └── GuardLost        another writer was there first
 └── Unreadable           a message cannot be understood
@@ -63,13 +62,6 @@ class IntakeFull(BusError):
 
     def __init__(self, stream: str) -> None:
         super().__init__(f"The queue of goals ({stream}) is full. Try again later, or start more orchestrators.")
-
-
-class GoalExists(BusError):
-    """The goal's id was accepted before."""
-
-    def __init__(self, goal: str) -> None:
-        super().__init__(f"A goal with the id {goal} was accepted before. Choose another id.")
 
 
 class GoalUnknown(BusError):

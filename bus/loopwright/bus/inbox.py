@@ -115,6 +115,8 @@ class Inbox:
         self._asked = 0
         self._heard = anyio.current_time()
         self._gone = False
+        self._delivered = 0
+        self._newest = 0
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -134,14 +136,19 @@ class Inbox:
         finally:
             self._queue.close()
             self._arrived.close()
-        return await self._tasks.__aexit__(kind, error, trace)
+        try:
+            return await self._tasks.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            if error in group.exceptions:
+                return None  # it flies on as it is
+            raise group.exceptions[0] from None
 
     async def receive(self) -> Delivery:
         """Return the next message, however long it takes."""
         self._refuse_a_closed_connection()
         self._waiting += 1
         try:
-            await self._ask_for_missing()
+            await self._ask_if_possible()
             return Delivery(await self._arrived.receive())
         finally:
             self._waiting -= 1
@@ -151,13 +158,19 @@ class Inbox:
         while True:
             await anyio.sleep(HEARTBEAT)
             self._refuse_a_closed_connection()
-            silent = self._asked > 0 and anyio.current_time() - self._heard > SILENCE
-            try:
-                if self._gone or silent:
-                    await self._recover()
-                await self._ask_for_missing()
-            except NatsError as error:
-                log.info("inbox.unreachable", consumer=self._consumer, reason=str(error) or type(error).__name__)
+            await self._ask_if_possible(recover=self._gone or self._is_silent())
+
+    def _is_silent(self) -> bool:
+        return self._asked > 0 and anyio.current_time() - self._heard > SILENCE
+
+    async def _ask_if_possible(self, *, recover: bool = False) -> None:
+        """Ask for what is missing; what is not possible now is tried again at the next heartbeat."""
+        try:
+            if recover:
+                await self._recover()
+            await self._ask_for_missing()
+        except NatsError as error:
+            log.info("inbox.unreachable", consumer=self._consumer, reason=str(error) or type(error).__name__)
 
     def _refuse_a_closed_connection(self) -> None:
         """Raise if the connection was closed for good, as after a refused login: nobody would be heard any more."""
@@ -167,7 +180,7 @@ class Inbox:
     async def _recover(self) -> None:
         log.info("inbox.renewed", consumer=self._consumer, gone=self._gone)
         await self._unsubscribe()
-        if self._gone:
+        if self._gone or self._ahead:  # nobody acknowledges to a reader: what its consumer has sent, it has forgotten
             self._consumer = await self._lost()
         await self._listen()
 
@@ -175,16 +188,28 @@ class Inbox:
         """Listen on a new inbox, so that what was asked on an old one cannot arrive any more."""
         self._reply = self._nc.new_inbox()
         self._asked, self._gone, self._heard = 0, False, anyio.current_time()
+        self._delivered = 0
         self._subscription = await self._nc.subscribe(self._reply, cb=self._arrive)
 
     async def _arrive(self, msg: Msg) -> None:
         self._heard = anyio.current_time()
         if msg.reply:
             self._asked = max(0, self._asked - 1)
-            await self._queue.send(msg)
+            if not self._ahead or self._is_next(msg):
+                await self._queue.send(msg)
         elif msg.subject == self._reply:
             self._heed(msg.headers or {})
             await self._ask_for_missing()
+
+    def _is_next(self, msg: Msg) -> bool:
+        """Tell whether a reader lacks this message; after a gap nothing counts until the consumer is made anew."""
+        place = msg.metadata.sequence
+        self._gone = self._gone or place.consumer != self._delivered + 1
+        self._delivered = place.consumer
+        if self._gone or place.stream <= self._newest:
+            return False
+        self._newest = place.stream
+        return True
 
     def _heed(self, headers: dict[str, str]) -> None:
         """Act on a status: 100 is a sign of life; the others end a request, or say that the consumer is gone."""
@@ -192,7 +217,7 @@ class Inbox:
         if status == "100":
             return
         self._asked = max(0, self._asked - int(unfilled)) if unfilled is not None else 0
-        self._gone = unfilled is None and status not in {"404", "408"}
+        self._gone = self._gone or (unfilled is None and status not in {"404", "408"})
 
     async def _ask_for_missing(self) -> None:
         """Ask the server for as many more messages as hands are free."""

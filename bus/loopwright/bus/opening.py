@@ -1,5 +1,6 @@
 """How a connection to the bus comes to be: a server that answers, knows us, is new enough, and has our streams."""
 
+import math
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -9,14 +10,13 @@ from urllib.parse import urlsplit
 import anyio
 import structlog
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import APIError
 
 from loopwright.bus import streams
+from loopwright.bus.answers import ANSWER, address_of, translated
 from loopwright.bus.blobs import Blobs
-from loopwright.bus.connection import ANSWER, Bus
-from loopwright.bus.errors import BusUnreachable, NotPermitted, ServerTooOld
+from loopwright.bus.connection import Bus
+from loopwright.bus.errors import BusError, BusUnreachable, NotPermitted, ServerTooOld
 from loopwright.bus.server import NEEDED, is_new_enough, without_secrets
 from loopwright.bus.wire import WireClient
 
@@ -75,7 +75,7 @@ def shown(url: str) -> str:
     return ", ".join(without_secrets(address) for address in addresses(url)) or "''"
 
 
-async def open_connection(url: str, name: str) -> Client:
+async def open_connection(url: str, name: str) -> WireClient:
     """Return a client that reconnects for ever, and logs instead of printing."""
 
     async def on_disconnect() -> None:
@@ -89,7 +89,7 @@ async def open_connection(url: str, name: str) -> Client:
 
     nc = WireClient()
     try:
-        with anyio.fail_after(ANSWER):
+        with translated(shown(url), "this connection"), anyio.fail_after(ANSWER):
             await nc.connect(
                 addresses(url),
                 name=name,
@@ -101,42 +101,39 @@ async def open_connection(url: str, name: str) -> Client:
                 reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it only sleeps that long
                 connect_timeout=int(ANSWER),
             )
-    except (NatsError, OSError, ValueError) as error:
+    except (BusError, ValueError) as error:
         with anyio.CancelScope(shield=True):
             await nc.close()
-        if is_refusal(error):
-            raise NotPermitted("this connection") from error
-        raise BusUnreachable(shown(url), str(error) or type(error).__name__) from error
+        if isinstance(error, ValueError):
+            raise BusUnreachable(shown(url), f"not an address: {error}") from error
+        raise
     nc.options["allow_reconnect"] = True
     return nc
 
 
-def is_refusal(error: Exception) -> bool:
-    """Tell whether the server does not know us; the client has two errors for that, one with no name of its own."""
-    return "authorization" in str(error).lower()
-
-
-async def prepare(nc: Client, js: JetStreamContext, url: str) -> Blobs:
+async def prepare(nc: WireClient, js: JetStreamContext, url: str) -> Blobs:
     """Check the server, make what we need exist, and return the object store."""
     version = str(nc.connected_server_version).strip("<>").rpartition(" v")[2]
     if not is_new_enough(version):
         raise ServerTooOld(version, ".".join(str(part) for part in NEEDED))
     try:
-        await streams.ensure(js)
-        return Blobs(await js.object_store(streams.BLOBS))
-    except APIError as error:
-        raise NotPermitted(
-            f"{error.description or 'JetStream'} (JetStream must be enabled, with file storage)"
-        ) from error
-    except NatsError as error:
-        raise BusUnreachable(shown(url), f"JetStream does not answer: {error}") from error
+        with translated(shown(url), "the streams (JetStream must be enabled, with file storage)"):
+            await streams.ensure(js)
+            store = await js.object_store(streams.BLOBS)
+            kept = (await store.status()).ttl or math.inf
+    except BusUnreachable:
+        if nc.offers_jetstream:
+            raise
+        raise NotPermitted("JetStream (JetStream must be enabled, with file storage)") from None
+    return Blobs(nc, js, store, kept=kept)
 
 
 async def close(nc: Client) -> None:
     """Flush and close, even when the server has gone."""
     try:
         if nc.is_connected:
-            await nc.flush(1)
-    except NatsError as error:
-        log.info("nats.flush_failed", reason=str(error) or type(error).__name__)
+            with translated(address_of(nc), "the last words"):
+                await nc.flush(1)
+    except BusError as error:
+        log.info("nats.flush_failed", reason=str(error))
     await nc.close()

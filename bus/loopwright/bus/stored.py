@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
+from nats.js.errors import APIError
 
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.subjects import LOOP
@@ -46,7 +46,7 @@ async def last_on(nc: Client, subject: str, timeout: float) -> Stored | None:
     """Return the last message on a subject of LOOP, if any.
 
     Raises:
-        NatsError: the server does not answer.
+        NatsError: the server does not answer, or refuses.
     """
     try:
         answer = await nc.request(f"$JS.API.DIRECT.GET.{LOOP}.{subject}", b"", timeout=timeout)
@@ -69,7 +69,7 @@ async def last_in_json(nc: Client, subject: str, timeout: float) -> Stored | Non
     if (error := told.get("error")) is not None:
         if error.get("code") == 404:
             return None
-        raise NatsError(str(error.get("description")))
+        APIError.from_error(error)
     message = told["message"]
     data = base64.b64decode(message.get("data") or "")
     return Stored(subject, int(message["seq"]), data, {}, datetime.fromisoformat(message["time"]))

@@ -18,6 +18,9 @@ WAITING = 100_000
 MAX_MESSAGE = 980_000
 """Bytes of one message with its headers; leaves room for a dead letter's reason below the server's 1 MB."""
 BLOBS = "lw_blobs"
+BLOBS_STREAM = f"OBJ_{BLOBS}"
+BLOBS_KEPT = 2 * KEPT
+"""Seconds that an object is kept. One that is used again is renewed at half of that: it outlives every record of it."""
 NAME_IN_USE = 10058
 
 STREAMS = (
@@ -53,6 +56,7 @@ STREAMS = (
         description="Messages that nobody could understand or survive, as they came",
     ),
 )
+OBJECTS = ObjectStoreConfig(bucket=BLOBS, description="Workspaces and large bodies, by content", ttl=BLOBS_KEPT)
 
 
 async def ensure(js: JetStreamContext) -> None:
@@ -63,17 +67,18 @@ async def ensure(js: JetStreamContext) -> None:
         except NotFoundError:
             await create(js, config)
     try:
-        await js.stream_info(f"OBJ_{BLOBS}")
+        await js.stream_info(BLOBS_STREAM)
     except NotFoundError:
-        await js.create_object_store(
-            BLOBS, ObjectStoreConfig(bucket=BLOBS, description="Workspaces and large bodies, by content", ttl=KEPT)
-        )
+        await create(js, OBJECTS)
 
 
-async def create(js: JetStreamContext, config: StreamConfig) -> None:
-    """Create a stream; another process may have been faster."""
+async def create(js: JetStreamContext, config: StreamConfig | ObjectStoreConfig) -> None:
+    """Create a stream, or the object store; another process may have been faster."""
     try:
-        await js.add_stream(config)
+        if isinstance(config, ObjectStoreConfig):
+            await js.create_object_store(BLOBS, config)
+        else:
+            await js.add_stream(config)
     except BadRequestError as error:
         if error.err_code != NAME_IN_USE:
             raise

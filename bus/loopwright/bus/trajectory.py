@@ -5,12 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import anyio
-
-from loopwright.bus.connection import ANSWER, Bus
+from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import MODELS
 from loopwright.bus.errors import Unreadable
-from loopwright.bus.inbox import Delivery, Inbox
+from loopwright.bus.inbox import Inbox
 from loopwright.bus.messages import Message
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject, of_goal
@@ -30,9 +28,8 @@ class Entry:
     """None for what is the orchestrator's own, and for what cannot be read."""
 
 
-async def entry_of(bus: Bus, delivery: Delivery) -> Entry | None:
-    """Return what a delivery says, read or not; None if its subject is none of ours."""
-    stored = Stored.delivered(delivery)
+async def entry_of(bus: Bus, stored: Stored) -> Entry | None:
+    """Return what a message says, read or not; None if its subject is none of ours."""
     try:
         subject = Subject.parse(stored.subject)
     except Unreadable:
@@ -62,7 +59,7 @@ class Trajectory:
             delivery = await inbox.receive()
             if delivery.seq <= self.seen:
                 continue
-            entry = await entry_of(self._bus, delivery)
+            entry = await entry_of(self._bus, Stored.delivered(delivery))
             self.seen = delivery.seq
             if entry is not None:
                 yield entry
@@ -70,14 +67,8 @@ class Trajectory:
     async def so_far(self) -> list[Entry]:
         """Return what is on record now, behind `seen`."""
         found: list[Entry] = []
-        inbox, waiting = await self._bus.reader(self._filters, after=lambda: self.seen)
-        async with inbox:
-            while waiting:
-                with anyio.fail_after(ANSWER):
-                    delivery = await inbox.receive()
-                if delivery.seq > self.seen:
-                    entry = await entry_of(self._bus, delivery)
-                    found += [entry] if entry else []
-                    self.seen = delivery.seq
-                waiting = delivery.msg.metadata.num_pending
+        for stored in await self._bus.record(self._filters, after=self.seen):
+            entry = await entry_of(self._bus, stored)
+            found += [entry] if entry else []
+            self.seen = stored.seq
         return found

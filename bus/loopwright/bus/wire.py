@@ -14,6 +14,11 @@ type Headers = dict[str, str]
 class WireClient(Client):
     """A client for which nothing that arrives is an error; what cannot be read is told apart later."""
 
+    @property
+    def offers_jetstream(self) -> bool:
+        """Tell whether the server said, when it greeted us, that it keeps streams."""
+        return bool(self._server_info.get("jetstream"))
+
     async def _process_headers(self, headers: bytes) -> Headers | None:
         try:
             return await super()._process_headers(headers)

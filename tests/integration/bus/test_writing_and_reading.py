@@ -9,8 +9,9 @@ import pytest
 
 from loopwright.bus import Bus, Goals, Result, Trajectory
 from loopwright.bus.connection import BODY, BY_REFERENCE
+from loopwright.bus.envelope import MAX_BODY
 from loopwright.bus.errors import GuardLost, IntakeFull, Refused, Unreadable
-from loopwright.bus.messages import Due, Ended, Outcome, Status, StopReason, Timer
+from loopwright.bus.messages import Cancel, Due, Ended, Outcome, Status, StopReason, Timer
 from loopwright.bus.streams import STREAMS
 from loopwright.bus.subjects import INTAKE, LOOP, Subject
 
@@ -201,3 +202,22 @@ async def test_a_trajectory_passes_over_what_is_none_of_ours_and_keeps_what_cann
 async def test_garbage_where_a_goals_end_belongs_is_not_its_end(bus: Bus) -> None:
     await bus.js.publish("lw.v1.event.default.g1", b"nonsense")
     assert await Goals(bus).run("g1").ended() is None
+
+
+async def test_a_goal_can_be_called_off_again_at_once(bus: Bus) -> None:
+    run = Goals(bus).run("g1")
+    for why in ("first", "second"):
+        await run.cancel(why)
+    assert [entry.message for entry in await Trajectory(bus, "g1").so_far()] == [
+        Cancel(goal="g1", why="first"),
+        Cancel(goal="g1", why="second"),
+    ]
+
+
+async def test_a_body_beyond_what_a_message_holds_is_read_by_reference(bus: Bus) -> None:
+    large = result(output="x" * (2 * MAX_BODY))
+    await bus.publish_first(PLACE, large, id="a")
+    with pytest.raises(GuardLost):
+        await bus.publish_first(PLACE, result(), id="b")
+    (entry,) = await Trajectory(bus, "g1").so_far()
+    assert entry.message == large

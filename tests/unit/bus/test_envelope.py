@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from loopwright.bus.envelope import (
+    BODY,
     MAX_BODY,
     MAX_DEPTH,
+    MAX_REFERENCED,
     Envelope,
     encode,
     parse_json,
@@ -21,7 +23,22 @@ from loopwright.bus.envelope import (
     read_goal,
 )
 from loopwright.bus.errors import SENTENCE, Unreadable
-from loopwright.bus.messages import Cancel, Due, Evaluation, Goal, Limits, Result, StepOrder
+from loopwright.bus.messages import (
+    TEXT,
+    Cancel,
+    Due,
+    Ended,
+    Evaluation,
+    Failure,
+    FailureClass,
+    Goal,
+    Limits,
+    Outcome,
+    Result,
+    Status,
+    StepOrder,
+    StopReason,
+)
 from loopwright.bus.subjects import Subject
 
 STRUCTURED = {"content-type": "application/cloudevents+json; charset=utf-8"}
@@ -163,6 +180,57 @@ def test_every_kind_is_told_by_its_own_tokens() -> None:
     assert read_at(Evaluation, verdict, b'{"passed": true, "score": 1}', {}).judge == "tests"
     assert read_at(Cancel, Subject.of("ctl", ns="default", goal="g1"), b"{}", {}) == Cancel(goal="g1")
     assert read_at(Due, Subject.of("due", ns="default", goal="g1", id="deadline"), b"{}", {}).id == "deadline"
+
+
+# How much
+
+
+REFERRED = {BODY: "sha256-0"}
+
+
+@pytest.mark.parametrize(("headers", "limit"), [({}, MAX_BODY), (REFERRED, MAX_REFERENCED)])
+def test_a_body_that_came_by_reference_may_be_longer(headers: dict[str, str], limit: int) -> None:
+    def of_size(size: int) -> bytes:
+        body = b'{"output": "%s"}'
+        return body % (b"x" * (size - len(body) + 2))
+
+    assert read_at(Result, PLACE, of_size(limit), headers).attempt == 1
+    with pytest.raises(Unreadable, match=f"is over the limit of {limit:,}"):
+        read_at(Result, PLACE, of_size(limit + 1), headers)
+    assert goal_in(b"x" * limit, headers).input
+    with pytest.raises(Unreadable, match=f"is over the limit of {limit:,}"):
+        goal_in(b"x" * (limit + 1), headers)
+
+
+def deepest(room: int) -> str:
+    return "[" * room + "]" * room
+
+
+@pytest.mark.parametrize("pick", [deepest(MAX_DEPTH - 1), f"[{'1e15,' * 100_000}0]", f'"{"x" * (MAX_BODY - 60)}"'])
+def test_the_end_of_a_goal_is_readable_whatever_was_accepted(pick: str) -> None:
+    place = Subject.of("eval", ns="default", goal="g1", step="work", attempt=1, judge="tests")
+    headers = REFERRED if len(pick) > MAX_BODY else {}
+    verdict = read_at(Evaluation, place, f'{{"passed": true, "score": 1, "pick": {pick}}}'.encode(), headers)
+    fault = Failure(kind=FailureClass.CRASHED, message="\x00" * TEXT)
+    outcome = Outcome(
+        goal="g1",
+        loop="l",
+        status=Status.FAILED,
+        reason=StopReason.ERROR,
+        why="\x00" * TEXT,
+        best=verdict.pick,
+        fault=fault,
+    )
+    ended = Ended(goal="g1", outcome=outcome)
+    data = encode(ended)
+    found = read_at(Ended, Subject.of("event", ns="default", goal="g1"), data, REFERRED if len(data) > 262_144 else {})
+    assert found == ended
+
+
+def test_the_work_of_a_goal_as_deep_as_it_may_be_is_readable() -> None:
+    goal = goal_in(deepest(MAX_DEPTH + 1).encode())
+    order = StepOrder(goal="g1", loop="l", step="work", attempt=1, role="code", input=goal.input)
+    assert read(StepOrder, encode(order), {}) == order
 
 
 # Goals, from anywhere

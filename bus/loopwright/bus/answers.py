@@ -1,0 +1,86 @@
+"""What a server's answers mean to us, and how long we wait for a better one.
+
+Every error of the NATS client is translated here. A server that is silent, gone, or not ready yet (503) is
+`BusUnreachable`, and asking again may help; any other refusal is what the caller takes it for.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import anyio
+import structlog
+from nats.aio.client import Client
+from nats.errors import AuthorizationError
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, ServiceUnavailableError
+
+from loopwright.bus.errors import BusUnreachable, NotPermitted
+from loopwright.bus.server import without_secrets
+
+log = structlog.get_logger()
+
+ANSWER = 5.0
+"""Seconds one request to the server may take."""
+PERSISTENCE = 60.0
+"""Seconds a request is repeated while the server cannot be reached."""
+UNAVAILABLE = 503
+JETSTREAM_OFF = frozenset({10039, 10076})
+"""A server that says so is available, and will not do it."""
+
+
+def address_of(nc: Client) -> str:
+    """Return the server's address, without secrets."""
+    url = nc.connected_url
+    return without_secrets(url.geturl()) if url else "the NATS server"
+
+
+def reason_of(error: Exception) -> str:
+    """Return what the server or the client said, in a few words."""
+    said = getattr(error, "description", None) or str(error)
+    return str(said) or type(error).__name__
+
+
+def is_unavailable(error: APIError) -> bool:
+    """Tell whether the server would do it, and cannot now. Some errors of the client come without their codes."""
+    if getattr(error, "err_code", None) in JETSTREAM_OFF:
+        return False
+    return isinstance(error, ServiceUnavailableError) or getattr(error, "code", None) == UNAVAILABLE
+
+
+@contextmanager
+def translated(address: str, doing: str) -> Iterator[None]:
+    """Have every error of the NATS client, and our own time limits, come out as one of ours.
+
+    Raises:
+        BusUnreachable: the server at `address` is silent, gone, or not ready.
+        NotPermitted: it refuses what we are `doing`.
+    """
+    try:
+        yield
+    except APIError as error:
+        if is_unavailable(error):
+            raise BusUnreachable(address, reason_of(error)) from error
+        raise NotPermitted(f"{doing}: {reason_of(error)}") from error
+    except (NatsError, OSError) as error:  # a time limit of ours is an OSError, too
+        # The client has two errors for a login that is refused, one with no name of its own.
+        if isinstance(error, AuthorizationError) or "authorization" in str(error).lower():
+            raise NotPermitted(doing) from error
+        raise BusUnreachable(address, reason_of(error)) from error
+
+
+async def persistently[T](nc: Client, ask: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a request that may be repeated until the server answers it.
+
+    Raises:
+        BusUnreachable: no answer for a minute, or the connection was closed for good.
+    """
+    until, pause = anyio.current_time() + PERSISTENCE, 0.05
+    while True:
+        try:
+            return await ask()
+        except BusUnreachable as error:
+            if nc.is_closed or anyio.current_time() > until:
+                raise
+            log.info("bus.retry", reason=str(error))
+        await anyio.sleep(pause)
+        pause = min(2 * pause, 2.0)

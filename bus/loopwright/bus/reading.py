@@ -1,0 +1,76 @@
+"""Reading a stream from a place on, by a passing consumer that leaves no trace."""
+
+from collections.abc import Callable
+
+import anyio
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from loopwright.bus.answers import ANSWER, address_of, persistently, translated
+from loopwright.bus.inbox import Inbox
+from loopwright.bus.stored import Stored
+
+READ_AHEAD = 256
+"""Messages of a record that are fetched before anybody asks."""
+
+
+async def open_reader(
+    nc: Client,
+    js: JetStreamContext,
+    stream: str,
+    filters: list[str],
+    *,
+    after: Callable[[], int],
+    last_only: bool = False,
+) -> tuple[Inbox, int]:
+    """Return the inbox of a consumer that reads on behind `after`, and how many messages wait there.
+
+    `last_only` reads the last message of every subject instead.
+    """
+    waiting = 0
+
+    async def create() -> str:
+        nonlocal waiting
+        config = ConsumerConfig(
+            filter_subjects=filters,
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if last_only else DeliverPolicy.BY_START_SEQUENCE),
+            opt_start_seq=None if last_only else after() + 1,
+            inactive_threshold=30.0,
+            mem_storage=True,
+        )
+        info = await js.add_consumer(stream, config)
+        waiting = info.num_pending or 0
+        return str(info.name)
+
+    with translated(address_of(nc), f"reading {stream}"):
+        name = await create()
+    return Inbox(nc, stream, name, lost=create, ahead=READ_AHEAD), waiting
+
+
+async def read_all(
+    nc: Client, js: JetStreamContext, stream: str, filters: list[str], *, after: int = 0
+) -> list[Stored]:
+    """Return every message that is there now behind `after`, each once, in order.
+
+    Raises:
+        BusUnreachable: no answer for a minute.
+    """
+    found: list[Stored] = []
+
+    def seen() -> int:
+        return found[-1].seq if found else after
+
+    async def read_on() -> None:
+        inbox, waiting = await open_reader(nc, js, stream, filters, after=seen)
+        async with inbox:
+            while waiting:
+                with translated(address_of(nc), f"reading {stream}"), anyio.fail_after(ANSWER):
+                    delivery = await inbox.receive()
+                if delivery.seq > seen():
+                    found.append(Stored.delivered(delivery))
+                waiting = delivery.msg.metadata.num_pending
+
+    await persistently(nc, read_on)
+    return found
