@@ -112,10 +112,13 @@ class Orchestrator:
 
     async def _turn(self, goal: str, delivery: Delivery, said: Message | tuple[Event, ...]) -> bool:
         """Take one turn: read, decide, write, send; read again if another was faster. False: nobody knows the goal."""
-        seen, contended = delivery_id(delivery), delivery.deliveries > 1
+        seen, contended, sure = delivery_id(delivery), delivery.deliveries > 1, False
         while True:
-            loaded = await self._load(goal)
+            loaded = await self._load(goal, sure=sure)
             events = self._events(loaded, said, delivery.time)
+            if not events and not sure:
+                sure = True  # a replica may lag behind: nothing is let go on its word
+                continue
             if events is None:
                 return False
             if not events:
@@ -138,9 +141,9 @@ class Orchestrator:
             return None
         return decide(loaded.decision.standing, said, at)
 
-    async def _load(self, goal: str) -> Loaded:
+    async def _load(self, goal: str, *, sure: bool) -> Loaded:
         """Return what is on record for a goal."""
-        stored = await self._bus.last(self._subject(goal))
+        stored = await self._bus.last(self._subject(goal), sure=sure)
         if stored is None:
             return Loaded()
         decision = await self._decision(stored)
