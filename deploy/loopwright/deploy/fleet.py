@@ -46,8 +46,8 @@ class Member:
     """The command line after ``loopwright``."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    knows_keys: bool = True
-    """Whether it is given the model's key; what runs other people's programs is not."""
+    knows_keys: bool = False
+    """Whether it is given the model's key; what runs other people's programs must not be."""
 
 
 class Fleet:
@@ -166,7 +166,8 @@ def repair_fleet(
     *, workers: int, model: bool, sandbox: str, environment: Mapping[str, str] | None = None
 ) -> list[Member]:
     """Return what a repair needs: an orchestrator, a generator, and workers that test."""
-    generator = Member("code" if model else "search", ("worker", "code" if model else "search"), environment or {})
+    role = "code" if model else "search"
+    generator = Member(role, ("worker", role), environment or {}, knows_keys=model)
     words = ("worker", "test", "accept", "--sandbox", sandbox)
-    testers = [Member(f"test-{number + 1}", words, knows_keys=False) for number in range(workers)]
+    testers = [Member(f"test-{number + 1}", words) for number in range(workers)]
     return [Member("orchestrator", ("orchestrator",)), generator, *testers]

@@ -5,10 +5,7 @@ import click
 
 from loopwright.deploy import logs
 from loopwright.deploy.serving import run_orchestrator, run_worker
-
-app_option = click.option(
-    "--app", "apps", multiple=True, metavar="MODULE", help="A module with your loops and workers; may be repeated."
-)
+from loopwright.deploy.verbs.options import app_option
 
 
 @click.command()

@@ -11,7 +11,7 @@ import click
 from pydantic import JsonValue
 
 from loopwright.deploy import goals, logs
-from loopwright.deploy.verbs.limits import attempts_option, deadline_option
+from loopwright.deploy.verbs.options import attempts_option, deadline_option
 
 
 @click.group()

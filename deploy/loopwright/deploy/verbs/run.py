@@ -10,7 +10,7 @@ import click
 from loopwright.bus.messages import KEPT
 from loopwright.deploy import logs
 from loopwright.deploy.repairing import Repair, repair_program
-from loopwright.deploy.verbs.limits import attempts_option, deadline_option
+from loopwright.deploy.verbs.options import attempts_option, deadline_option, sandbox_option
 
 
 @click.group()
@@ -45,14 +45,7 @@ def run() -> None:
 )
 @click.option("--model", help="Name of the model to ask.", envvar="LOOPWRIGHT_MODEL")
 @click.option("--base-url", help="An OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL")
-@click.option(
-    "--sandbox",
-    type=click.Choice(["auto", "bwrap", "limits"]),
-    default="auto",
-    show_default=True,
-    envvar="LOOPWRIGHT_SANDBOX",
-    help="How the code is shut in; auto takes bubblewrap where it works, and says so where it does not.",
-)
+@sandbox_option
 @click.pass_context
 def repair(ctx: click.Context, /, path: Path, **options: object) -> None:
     """Make the failing tests of the program in PATH pass.

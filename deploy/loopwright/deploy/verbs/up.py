@@ -9,7 +9,7 @@ import click
 
 from loopwright.deploy import logs
 from loopwright.deploy.together import bring_up
-from loopwright.deploy.verbs.actors import app_option
+from loopwright.deploy.verbs.options import app_option, sandbox_option
 from loopwright.tools.sandbox import Policy
 
 
@@ -27,14 +27,7 @@ from loopwright.tools.sandbox import Policy
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the bundled bus keeps its streams.",
 )
-@click.option(
-    "--sandbox",
-    type=click.Choice(["auto", "bwrap", "limits"]),
-    default="auto",
-    show_default=True,
-    envvar="LOOPWRIGHT_SANDBOX",
-    help="How code is shut in.",
-)
+@sandbox_option
 def up(apps: tuple[str, ...], workers: int, orchestrators: int, port: int, store: Path, sandbox: Policy) -> None:
     """Run a bus, an orchestrator and workers for every role, until Ctrl-C.
 

@@ -1,0 +1,21 @@
+"""The options that several verbs share."""
+
+import click
+
+from loopwright.bus.messages import FIGURE, KEPT
+
+deadline_option = click.option(
+    "--deadline", type=click.FloatRange(0, KEPT, min_open=True), help="Seconds until the goal ends."
+)
+attempts_option = click.option("--attempts", type=click.IntRange(1, FIGURE), help="Attempts until the goal ends.")
+sandbox_option = click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "bwrap", "limits"]),
+    default="auto",
+    show_default=True,
+    envvar="LOOPWRIGHT_SANDBOX",
+    help="How the code is shut in; auto takes bubblewrap where it works, and says so where it does not.",
+)
+app_option = click.option(
+    "--app", "apps", multiple=True, metavar="MODULE", help="A module with your loops and workers; may be repeated."
+)
