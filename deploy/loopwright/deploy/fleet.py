@@ -60,11 +60,6 @@ class Fleet:
         self._running: dict[str, Process] = {}
         self._gone: dict[str, anyio.Event] = {}
 
-    @property
-    def pids(self) -> dict[str, int]:
-        """The process ids by the names of the members."""
-        return {name: process.pid for name, process in self._running.items()}
-
     async def keep(self, member: Member, process: Process) -> None:
         """Watch over a member, and start it again when it dies, until the fleet leaves.
 
