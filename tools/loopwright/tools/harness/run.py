@@ -71,7 +71,8 @@ class Run:
         self._allow(self.order["collect_seconds"])
         look = time.monotonic() + TICK
         while not self.why:
-            ready = dict(poll.poll(TICK * 1000))
+            dead = _is_dead(pid)  # asked before the pipe: what it said last is in there by then
+            ready = dict(poll.poll(0 if dead else TICK * 1000))
             if self.streams[0] in ready:
                 keeper.kill_all()
                 os._exit(0)
@@ -85,7 +86,7 @@ class Run:
             elif now > look:
                 self.why = keeper.excess(self.limits, self.workshop.room) or ""
                 look = now + TICK
-            if reading not in ready and _is_dead(pid):
+            if dead and reading not in ready:
                 return
 
     def _listen(self, reading: int) -> bool:
