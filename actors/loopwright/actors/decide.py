@@ -3,21 +3,25 @@
 A decision is a list of events and nothing else; what is to be sent follows from them (`sends`), so that a decision on
 record can be acted on again after a crash, and the repeated sends are refused as duplicates.
 
-A goal goes on like this. It is opened, and the baseline is judged where the loop asks for it. Then attempts are made
-one after the other, while up to `width` of them are under way: one is made, the others are judged. When a bound is
-reached no attempt is begun any more, and the goal ends when those under way are settled, for they may yet succeed;
-a deadline, a cancellation or a failure that nothing will mend ends it at once. An attempt that is accepted ends the
-goal as soon as every earlier one is settled: the earliest wins, however slow its evaluators were. What is not waited
-for (a duplicate, a late message, an answer to an attempt that is settled) leads to no decision at all.
+A goal goes on like this. It is opened, and planned where the loop has a planner; the steps of the plan are done one
+after the other. The baseline is judged where the loop asks for it. Then attempts at the step are made, up to `width`
+of them under way: one is made, the others are judged. When a bound is reached no attempt is begun any more, and the
+goal ends when those under way are settled, for they may yet succeed; a deadline, a cancellation or a failure that
+nothing will mend ends it at once. An attempt that is accepted ends the step, and the last step the goal, as soon as
+every earlier one is settled: the earliest wins, however slow its evaluators were. What is not waited for (a duplicate,
+a late message, an answer to an attempt that is settled) leads to no decision at all.
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from loopwright.actors.loop import Loop, unknown_loop
+from loopwright.actors.phases import Phase
+from loopwright.actors.plan import PLAN, Plan
 from loopwright.actors.standing import (
+    Advanced,
     Attempt,
     Began,
     Event,
@@ -25,7 +29,7 @@ from loopwright.actors.standing import (
     Judged,
     Opened,
     Over,
-    Phase,
+    Planned,
     Produced,
     Standing,
     evolve,
@@ -50,8 +54,6 @@ from loopwright.bus.messages import (
 )
 
 DEADLINE = "deadline"
-STEP = "work"
-"""The name of a loop's one step; plans with several come later."""
 BASELINE = 0
 
 
@@ -113,17 +115,31 @@ def hear(standing: Standing, message: Message) -> tuple[tuple[Event, ...], Stop 
 def hear_result(standing: Standing, result: Result) -> tuple[Event, ...]:
     """Return what a worker's result means, if the attempt waits for one."""
     attempt = standing.attempt(result.attempt)
-    if attempt is None or attempt.phase is not Phase.WORKING or result.step != STEP:
+    if attempt is None or attempt.phase is not Phase.WORKING or result.step != standing.step:
         return ()
     if result.failure is not None:
         return (Failed(attempt=attempt.number, failure=result.failure, usage=result.usage),)
+    if standing.step == PLAN:
+        return (hear_plan(result),)
     return (Produced(attempt=attempt.number, size=result.size, usage=result.usage),)
+
+
+def hear_plan(result: Result) -> Event:
+    """Return what a planner's result means: the steps, or that it is no plan."""
+    try:
+        plan = Plan.model_validate(result.output)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {where}: {first['msg']}")
+        return Failed(attempt=result.attempt, failure=failure, usage=result.usage)
+    return Planned(attempt=result.attempt, steps=plan.steps, usage=result.usage)
 
 
 def hear_verdict(standing: Standing, verdict: Evaluation) -> tuple[Event, ...]:
     """Return what an evaluator's verdict means, if the attempt waits for that evaluator."""
     attempt = standing.attempt(verdict.attempt)
-    if attempt is None or verdict.judge not in attempt.waiting or verdict.step != STEP:
+    if attempt is None or verdict.judge not in attempt.waiting or verdict.step != standing.step:
         return ()
     if verdict.failure is not None:
         failed = Failed(attempt=attempt.number, failure=verdict.failure, judge=verdict.judge, usage=verdict.usage)
@@ -134,7 +150,9 @@ def hear_verdict(standing: Standing, verdict: Evaluation) -> tuple[Event, ...]:
 
 def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, ...]:
     """Return what to do next: end the goal, begin an attempt, or wait."""
-    if standing.accepted:
+    if standing.accepted and standing.ahead and stop is None:
+        return next_step(standing, at) if standing.is_decided else ()
+    if standing.accepted and not standing.ahead:
         if stop is None and not standing.is_decided:
             return ()
         stop = Stop(StopReason.ACCEPTED, "", status=Status.COMPLETED)
@@ -147,6 +165,12 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, .
     if may_begin(standing.under_way, standing.bounds.width):
         return (Began(attempt=standing.begun + 1),)
     return ()
+
+
+def next_step(standing: Standing, at: datetime) -> tuple[Event, ...]:
+    """Return what goes on to the next step of the plan; attempts at this one that are under way come too late."""
+    advanced = Advanced()
+    return (advanced, *go_on(evolve(standing, advanced), None, at))
 
 
 def may_begin(under_way: tuple[Attempt, ...], width: int) -> bool:
@@ -188,10 +212,13 @@ def work(standing: Standing, attempt: int) -> StepOrder:
     return StepOrder(
         goal=goal.goal,
         loop=loop.name,
-        step=STEP,
+        step=standing.step,
         attempt=attempt,
-        role=loop.work,
+        role=loop.plan if loop.plan and standing.step == PLAN else loop.work,
         input=goal.input,
+        task=standing.task,
+        before=standing.before,
+        best=standing.best.pick if standing.best else None,
         timeout=standing.bounds.step_timeout,
         hops=goal.hops + 1,
     )
@@ -201,15 +228,15 @@ def evaluation(standing: Standing, attempt: int, judge: str) -> StepOrder:
     """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
     order = work(standing, attempt)
-    return order.model_copy(update={"role": judge, "judge": judge, "acceptance": hidden})
+    return order.model_copy(update={"role": judge, "judge": judge, "acceptance": hidden, "best": None})
 
 
-def unreadable_result(goal: str, attempt: int, why: str) -> Result:
+def unreadable_result(goal: str, step: str, attempt: int, why: str) -> Result:
     """Return what an unreadable result counts as: its place is taken, so nothing better can come."""
-    return Result(goal=goal, step=STEP, attempt=attempt, failure=Failure(kind=FailureClass.UNREADABLE, message=why))
+    return Result(goal=goal, step=step, attempt=attempt, failure=Failure(kind=FailureClass.UNREADABLE, message=why))
 
 
-def unreadable_evaluation(goal: str, attempt: int, judge: str, why: str) -> Evaluation:
+def unreadable_evaluation(goal: str, step: str, attempt: int, judge: str, why: str) -> Evaluation:
     """Return what an unreadable evaluation counts as."""
     failure = Failure(kind=FailureClass.UNREADABLE, message=why)
-    return Evaluation(goal=goal, step=STEP, attempt=attempt, judge=judge, passed=False, score=0.0, failure=failure)
+    return Evaluation(goal=goal, step=step, attempt=attempt, judge=judge, passed=False, score=0.0, failure=failure)

@@ -4,7 +4,7 @@ A result or an evaluation that cannot be read has taken its place for ever: the 
 of that attempt, told by its subject, and the goal goes on.
 """
 
-from loopwright.actors.decide import STEP, unreadable_evaluation, unreadable_result
+from loopwright.actors.decide import unreadable_evaluation, unreadable_result
 from loopwright.actors.loop import unknown_loop
 from loopwright.actors.standing import Event, Opened, Over, evolve
 from loopwright.actors.stopping import Stop, outcome_of
@@ -46,11 +46,12 @@ def stand_in(delivery: Delivery, why: str) -> Message | None:
         told = subject.told()
     except Unreadable:
         return None
-    if told.get("step") != STEP:
+    if "attempt" not in told:
         return None
+    place = (subject["goal"], subject["step"], int(told["attempt"]))
     if subject.kind == "result":
-        return unreadable_result(subject["goal"], int(told["attempt"]), why)
-    return unreadable_evaluation(subject["goal"], int(told["attempt"]), subject["judge"], why)
+        return unreadable_result(*place, why)
+    return unreadable_evaluation(*place, subject["judge"], why)
 
 
 async def read_goal_of(bus: Bus, delivery: Delivery) -> Goal:

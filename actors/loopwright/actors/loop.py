@@ -43,6 +43,9 @@ class Loop(BaseModel):
 
     name: Token
     version: int = Field(default=1, ge=1)
+    plan: Token | None = None
+    """The role whose workers write the plan: steps that are done one after the other, each until it is accepted and
+    with what the one before came to. None: the goal is one step."""
     work: Token
     """The role whose workers make results."""
     judges: tuple[Token, ...] = Field(min_length=1)
@@ -56,9 +59,16 @@ class Loop(BaseModel):
     @model_validator(mode="after")
     def _every_role_once(self) -> Self:
         """Refuse a loop in which a role has two parts: an evaluator's order would take the other's place."""
-        roles = [self.work, *self.judges, *([self.acceptance] if self.acceptance else [])]
+        roles = [role for role in (self.plan, self.work, *self.judges, self.acceptance) if role]
         if len(set(roles)) < len(roles):
             raise ValueError(f"a role has one part in a loop, and here are {', '.join(roles)}")
+        return self
+
+    @model_validator(mode="after")
+    def _no_baseline_of_a_plan(self) -> Self:
+        """Refuse a loop that would judge steps before anybody has planned them."""
+        if self.plan and self.baseline:
+            raise ValueError("a loop with a plan has no baseline: before it is planned there is nothing to judge")
         return self
 
 

@@ -1,68 +1,21 @@
 """Where a goal stands: the state that decisions are made on, and the events that lead to it.
 
-Nobody sets a phase by hand. An attempt moves through this table:
-
-    WORKING ──produced──▶ JUDGING ──passed──▶ ACCEPTING ──passed──▶ ACCEPTED
-       │                     │                    │
-       └──────failed─────────┴───refused/failed───┴──────────────▶ SETTLED
-
-The baseline, attempt 0, enters at JUDGING: there is nothing to make. Where a goal brings nothing for an acceptance
-evaluator, ACCEPTING is passed through at once. JUDGING lasts until every evaluator has spoken. ACCEPTED ends the
-goal once no earlier attempt is under way; SETTLED makes room for the next attempt. A goal is over exactly when its
+Attempts move through the table of `phases`. ACCEPTED ends a step once no earlier attempt is under way; the goal goes on
+with the next step of its plan, or is met. SETTLED makes room for the next attempt. A goal is over exactly when its
 outcome is set, and then no event follows.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from loopwright.actors.loop import Bounds, Loop
-from loopwright.bus.errors import LoopwrightError
+from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
+from loopwright.actors.plan import PLAN, WORK, PlannedStep
 from loopwright.bus.messages import Failure, FailureClass, Goal, Outcome, Usage
 from loopwright.bus.names import Token
-
-
-class Phase(StrEnum):
-    """Where an attempt stands."""
-
-    WORKING = "working"  #: a worker makes a result
-    JUDGING = "judging"  #: the loop's evaluators look at it
-    ACCEPTING = "accepting"  #: the evaluator that the generator never sees looks at it
-    ACCEPTED = "accepted"  #: the goal is met
-    SETTLED = "settled"  #: nothing more will come of it
-
-
-class Mark(StrEnum):
-    """What moves an attempt on."""
-
-    PRODUCED = "produced"
-    PASSED = "passed"
-    REFUSED = "refused"
-    FAILED = "failed"
-
-
-TRANSITIONS: dict[Phase, dict[Mark, Phase]] = {
-    Phase.WORKING: {Mark.PRODUCED: Phase.JUDGING, Mark.FAILED: Phase.SETTLED},
-    Phase.JUDGING: {Mark.PASSED: Phase.ACCEPTING, Mark.REFUSED: Phase.SETTLED, Mark.FAILED: Phase.SETTLED},
-    Phase.ACCEPTING: {Mark.PASSED: Phase.ACCEPTED, Mark.REFUSED: Phase.SETTLED, Mark.FAILED: Phase.SETTLED},
-    Phase.ACCEPTED: {},
-    Phase.SETTLED: {},
-}
-
-
-class IllegalTransition(LoopwrightError):
-    """An attempt cannot move so from where it stands; a bug in `decide`."""
-
-
-def advance(phase: Phase, mark: Mark) -> Phase:
-    """Return the phase that `mark` leads to."""
-    try:
-        return TRANSITIONS[phase][mark]
-    except KeyError:
-        raise IllegalTransition(f"an attempt that is {phase} cannot be {mark}") from None
 
 
 class Frozen(BaseModel):
@@ -96,6 +49,15 @@ class Produced(Frozen):
     usage: Usage = Usage()
 
 
+class Planned(Frozen):
+    """A planner made the plan; its first step is next."""
+
+    event: Literal["planned"] = "planned"
+    attempt: int
+    steps: tuple[PlannedStep, ...]
+    usage: Usage = Usage()
+
+
 class Judged(Frozen):
     """An evaluator spoke."""
 
@@ -119,6 +81,12 @@ class Failed(Frozen):
     usage: Usage = Usage()
 
 
+class Advanced(Frozen):
+    """The step is met, and the next one of the plan begins."""
+
+    event: Literal["advanced"] = "advanced"
+
+
 class Over(Frozen):
     """The goal has ended."""
 
@@ -126,7 +94,9 @@ class Over(Frozen):
     outcome: Outcome
 
 
-type Event = Annotated[Opened | Began | Produced | Judged | Failed | Over, Field(discriminator="event")]
+type Event = Annotated[
+    Opened | Began | Produced | Planned | Judged | Failed | Advanced | Over, Field(discriminator="event")
+]
 
 
 class Best(Frozen):
@@ -157,9 +127,19 @@ class Standing(Frozen):
     goal: Goal
     loop: Loop
     opened: datetime
+    step: Token = WORK
+    """The step under way."""
+    task: JsonValue = None
+    """What the plan gives its workers."""
+    ahead: tuple[PlannedStep, ...] = ()
+    """The steps of the plan that come after it."""
+    before: JsonValue = None
+    """What the step before it came to."""
     under_way: tuple[Attempt, ...] = ()
     begun: int = 0
-    """Attempts begun after the baseline."""
+    """Attempts at this step, the baseline not counted."""
+    earlier: int = 0
+    """Attempts at the steps before it."""
     steps: int = 0
     """Pieces of work handed out."""
     baseline: float | None = None
@@ -202,7 +182,8 @@ class Standing(Frozen):
 def evolve(standing: Standing | None, event: Event) -> Standing:
     """Return where the goal stands after `event`."""
     if isinstance(event, Opened):
-        return Standing(goal=event.goal, loop=event.loop, opened=event.at)
+        step = PLAN if event.loop.plan else WORK
+        return Standing(goal=event.goal, loop=event.loop, opened=event.at, step=step)
     if standing is None or standing.over:
         raise IllegalTransition(f"{event.event} before the goal was opened, or after it ended")
     match event:
@@ -210,10 +191,14 @@ def evolve(standing: Standing | None, event: Event) -> Standing:
             return begin(standing, event.attempt)
         case Produced():
             return produce(standing, event)
+        case Planned():
+            return plan(standing, event)
         case Judged():
             return judge(standing, event)
         case Failed():
             return fail(standing, event)
+        case Advanced():
+            return at_step(standing, standing.ahead, before=standing.best.pick if standing.best else None)
         case Over():
             return standing.model_copy(update={"outcome": event.outcome, "under_way": ()})
 
@@ -245,6 +230,20 @@ def produce(standing: Standing, event: Produced) -> Standing:
     judges = standing.loop.judges
     standing = spent(standing, event.usage, steps=len(judges))
     return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, waiting=judges)
+
+
+def plan(standing: Standing, event: Planned) -> Standing:
+    """Take the plan, and go to its first step."""
+    standing = moved(spent(standing, event.usage), event.attempt, Mark.PLANNED)
+    return at_step(standing, event.steps, before=None)
+
+
+def at_step(standing: Standing, steps: tuple[PlannedStep, ...], before: JsonValue) -> Standing:
+    """Go to the first of `steps`: what is counted for each step starts anew, what was spent stays."""
+    anew = {"under_way": (), "begun": 0, "best": None, "since_best": 0, "failures": 0, "exhausted": False}
+    place = {"step": steps[0].name, "task": steps[0].input, "ahead": steps[1:], "before": before}
+    counted = {"earlier": standing.earlier + standing.begun, "accepted": False}
+    return standing.model_copy(update={**anew, **place, **counted})
 
 
 def judge(standing: Standing, event: Judged) -> Standing:

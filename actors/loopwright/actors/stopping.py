@@ -57,9 +57,10 @@ def reason_to_stop(standing: Standing) -> Stop | None:
     if spent.cost >= bounds.cost:
         why = f"${spent.cost:.2f} are spent; the budget was ${bounds.cost:.2f}."
         return Stop(StopReason.COST, why, evidence={"cost": spent.cost, "limit": bounds.cost})
-    if standing.begun >= bounds.attempts:
+    begun = standing.earlier + standing.begun
+    if begun >= bounds.attempts:
         why = f"All {bounds.attempts} attempts are used up."
-        return Stop(StopReason.ATTEMPTS, why, evidence={"attempts": standing.begun, "limit": bounds.attempts})
+        return Stop(StopReason.ATTEMPTS, why, evidence={"attempts": begun, "limit": bounds.attempts})
     return None
 
 
@@ -90,17 +91,22 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
         why=(stop.why or accepted_sentence(standing))[:TEXT],
         score=best.score if best else baseline or 0.0,
         baseline=baseline,
-        best=best.pick if best else None,
+        best=best.pick if best else standing.before,
         best_attempt=best.attempt if best else None,
-        attempts=standing.begun - standing.empty,
+        attempts=standing.earlier + standing.begun - standing.empty,
         steps=standing.steps,
         false_successes=standing.false_successes,
         seconds=max(0.0, (at - standing.opened).total_seconds()),
         usage=standing.usage,
         fault=None if standing.accepted else standing.last_failure if standing.failures else None,
-        evidence={**stop.evidence, "under_way": len(standing.under_way)},
+        evidence={**stop.evidence, **where(standing), "under_way": len(standing.under_way)},
         unverified=unverified(standing),
     )
+
+
+def where(standing: Standing) -> dict[str, JsonValue]:
+    """Return which step of a plan was under way, and how many were to come."""
+    return {"step": standing.step, "steps_ahead": len(standing.ahead)} if standing.loop.plan else {}
 
 
 def accepted_sentence(standing: Standing) -> str:
@@ -109,6 +115,8 @@ def accepted_sentence(standing: Standing) -> str:
         return "It was met before anything was tried."
     attempt = standing.best.attempt if standing.best else 0
     witness = "every evaluator and the acceptance evaluator" if checked_by_acceptance(standing) else "every evaluator"
+    if standing.loop.plan:
+        return f"Every step of its plan passed {witness}."
     return f"Attempt {attempt} passed {witness}."
 
 

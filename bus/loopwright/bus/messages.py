@@ -102,6 +102,12 @@ class Goal(Message):
     """Messages between this goal and the first cause."""
 
 
+class Output(Message):
+    """What a result holds; any JSON, null included."""
+
+    value: JsonValue = None
+
+
 class StepOrder(Message):
     """One attempt at one unit of work, for one role; an evaluator's work is to judge the attempt's result."""
 
@@ -115,6 +121,14 @@ class StepOrder(Message):
     judge: Token | None = None
     """Set when the work is to judge."""
     input: Json = Field(default_factory=dict[str, JsonValue])
+    task: JsonValue = None
+    """What the goal's plan gives this step."""
+    before: JsonValue = None
+    """What the step before came to, as its evaluators picked it."""
+    best: JsonValue = None
+    """What the best attempt at this step came to so far; what is made now should be better."""
+    output: Output | None = None
+    """What is to be judged, where it is small; else it is read from its place."""
     acceptance: Json | None = None
     timeout: Seconds = 600.0
     """Seconds the worker may take."""

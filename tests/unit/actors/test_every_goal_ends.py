@@ -9,10 +9,24 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from loopwright.actors.decide import decide, open_goal, sends
 from loopwright.actors.loop import Bounds, Loop
-from loopwright.actors.standing import Began, Event, Failed, Judged, Opened, Over, Phase, Standing, evolve, fold
+from loopwright.actors.phases import Phase
+from loopwright.actors.standing import (
+    Advanced,
+    Began,
+    Event,
+    Failed,
+    Judged,
+    Opened,
+    Over,
+    Planned,
+    Standing,
+    evolve,
+    fold,
+)
 from loopwright.bus.messages import (
     Cancel,
     Due,
@@ -53,9 +67,8 @@ def loops(draw: st.DrawFn) -> Loop:
     )
     judges = JUDGES[: draw(st.integers(1, 3))]
     acceptance = draw(st.sampled_from([None, "hidden"]))
-    return Loop(
-        name="loop", work="code", judges=judges, acceptance=acceptance, baseline=draw(st.booleans()), bounds=bounds
-    )
+    start = draw(st.sampled_from([{}, {"baseline": True}, {"plan": "planner"}]))
+    return Loop(name="loop", work="code", judges=judges, acceptance=acceptance, bounds=bounds, **start)
 
 
 @st.composite
@@ -84,7 +97,7 @@ class World:
     def act(self, events: tuple[Event, ...]) -> None:
         was_over = self.standing is not None and self.standing.over
         assert not (was_over and events), "something followed the end"
-        was_accepted = self.standing is not None and self.standing.accepted
+        was_accepted = self.standing is not None and self.standing.accepted and not self.standing.ahead
         assert not (was_accepted and any(isinstance(event, Began) for event in events)), "it was met, and went on"
         before = self.standing
         for event in events:
@@ -110,22 +123,33 @@ class World:
         assert isinstance(self.events[0], Opened)
         assert sum(isinstance(event, Over) for event in self.events) == int(self.now.over)
         assert sum(isinstance(message, Ended) for message in self.sent) == int(self.now.over)
-        orders = Counter((order.role, order.attempt) for order in self.sent if isinstance(order, StepOrder))
+        orders = Counter((order.step, order.role, order.attempt) for order in self.sent if isinstance(order, StepOrder))
         assert not orders or max(orders.values()) == 1
-        begun = [event.attempt for event in self.events if isinstance(event, Began)]
-        assert begun == sorted(set(begun))
-        assert self.now.begun <= self.now.bounds.attempts
+        for begun in self.begun():
+            assert begun == sorted(set(begun))
+        assert self.now.earlier + self.now.begun <= self.now.bounds.attempts
         assert all(attempt.phase not in {Phase.ACCEPTED, Phase.SETTLED} for attempt in self.now.under_way)
         if self.now.over:
             self.check_the_outcome()
 
+    def begun(self) -> list[list[int]]:
+        """Return the attempts that were begun, step by step."""
+        steps: list[list[int]] = [[]]
+        for event in self.events:
+            if isinstance(event, Planned | Advanced):
+                steps.append([])
+            elif isinstance(event, Began):
+                steps[-1].append(event.attempt)
+        return steps
+
     def check_the_outcome(self) -> None:
         outcome = self.now.outcome
         assert outcome is not None
-        assert (outcome.reason is StopReason.ACCEPTED) == (outcome.status is Status.COMPLETED) == self.now.accepted
+        met = self.now.accepted and not self.now.ahead
+        assert (outcome.reason is StopReason.ACCEPTED) == (outcome.status is Status.COMPLETED) == met
         assert (outcome.best_attempt is None) == (self.now.best is None)
         assert len(outcome.why) > 0
-        if outcome.best_attempt is not None and not self.now.accepted:
+        if outcome.best_attempt is not None and not self.now.accepted and not self.now.loop.plan:
             assert outcome.score == max(self.judged_scores(), default=0.0)
 
     def judged_scores(self) -> list[float]:
@@ -150,11 +174,12 @@ def answer(data: st.DataObject, order: StepOrder, failing: st.SearchStrategy[Fai
     failure = data.draw(st.integers(0, 3).flatmap(lambda dice: st.none() if dice else failing))
     usage, score = data.draw(usages), data.draw(scores)
     if order.judge is None:
-        size = data.draw(st.integers(0, 4))
-        return Result(goal="g1", step="work", attempt=order.attempt, failure=failure, usage=usage, size=size)
+        told = {"goal": "g1", "step": order.step, "attempt": order.attempt}
+        output = data.draw(plans) if order.step == "plan" else None
+        return Result(**told, output=output, failure=failure, usage=usage, size=data.draw(st.integers(0, 4)))
     return Evaluation(
         goal="g1",
-        step="work",
+        step=order.step,
         attempt=order.attempt,
         judge=order.role,
         passed=score == 1.0,
@@ -165,6 +190,9 @@ def answer(data: st.DataObject, order: StepOrder, failing: st.SearchStrategy[Fai
     )
 
 
+plans: st.SearchStrategy[JsonValue] = st.integers(0, 4).map(
+    lambda count: {"steps": [{"name": f"s{number}"} for number in range(count)]}
+)
 nonsense: st.SearchStrategy[Message] = st.one_of(
     st.builds(Result, goal=st.just("g1"), step=st.sampled_from(["work", "plan"]), attempt=st.integers(20, 99)),
     st.builds(
@@ -216,7 +244,12 @@ def test_every_goal_ends_when_every_order_is_answered_at_last(data: st.DataObjec
 @settings(max_examples=40, deadline=None)
 def test_the_state_that_is_kept_does_not_grow_with_the_attempts(data: st.DataObject, loop: Loop) -> None:
     endless = loop.model_copy(
-        update={"baseline": False, "acceptance": None, "bounds": Bounds(attempts=999, patience=999, width=3)}
+        update={
+            "baseline": False,
+            "plan": None,
+            "acceptance": None,
+            "bounds": Bounds(attempts=999, patience=999, width=3),
+        }
     )
     world = World(endless, Goal(goal="g1", loop="loop"))
     sizes: list[int] = []
