@@ -3,11 +3,10 @@
 import itertools
 import random
 import time
-from typing import Any
 
 import anyio
 import structlog
-from pydantic import BaseModel, JsonValue, TypeAdapter
+from pydantic import BaseModel, JsonValue
 from pydantic_core import PydanticSerializationError
 
 from loopwright.actors.work import Attempt, Made, Retriable, Step, StepFailed, Worker
@@ -15,13 +14,13 @@ from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import MAX_BODY, encode
 from loopwright.bus.errors import BusError
 from loopwright.bus.messages import Evaluation, Failure, FailureClass, Result, StepOrder, Usage, Verdict
+from loopwright.bus.plain import plain
 from loopwright.bus.subjects import Subject
 
 log = structlog.get_logger()
 
 LONGEST_PAUSE = 30.0
 """Seconds between two tries at most, a quarter of jitter left out."""
-JSON: TypeAdapter[Any] = TypeAdapter(JsonValue)
 
 
 async def answer(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
@@ -135,13 +134,15 @@ def as_json(value: object) -> JsonValue:
     """Return plain JSON of what a handler returned."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
-    return JSON.validate_python(value)  # type: ignore[no-any-return]
+    return plain(value)
 
 
 async def output_of(bus: Bus, order: StepOrder) -> JsonValue:
     """Return the output of the result to judge; None for the baseline."""
     if order.attempt == 0:
         return None
+    if order.output is not None:
+        return order.output.value
     subject = Subject.of("result", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt)
     stored = await bus.last(subject)
     found = await bus.message(Result, stored) if stored else None

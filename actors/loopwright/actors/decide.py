@@ -46,6 +46,7 @@ from loopwright.bus.messages import (
     FailureClass,
     Goal,
     Message,
+    Output,
     Result,
     Status,
     StepOrder,
@@ -69,6 +70,20 @@ class Decision(BaseModel):
     events: tuple[Event, ...]
     standing: Standing
 
+    def record(self) -> bytes:
+        """Return what goes on record: what the goal brings stands in the first decision only."""
+        kept = self
+        if self.number > 1:
+            bare = self.standing.goal.model_copy(update={"input": {}, "acceptance": None})
+            kept = self.model_copy(update={"standing": self.standing.model_copy(update={"goal": bare})})
+        return kept.model_dump_json(exclude_none=True).encode()
+
+    def of(self, first: "Decision | None") -> "Decision":
+        """Return this decision, read from the record, with what stands in the goal's `first`."""
+        if first is None or first.number != 1:
+            return self
+        return self.model_copy(update={"standing": self.standing.model_copy(update={"goal": first.standing.goal})})
+
 
 def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...] = ()) -> tuple[Event, ...]:
     """Return what follows from a goal that is new."""
@@ -88,13 +103,19 @@ def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...
 
 def decide(standing: Standing, message: Message, at: datetime) -> tuple[Event, ...]:
     """Return what follows from `message`, heard at the broker's time `at`; nothing if it was not waited for."""
+    return turn(standing, message, at)[0]
+
+
+def turn(standing: Standing, message: Message, at: datetime) -> tuple[tuple[Event, ...], Standing]:
+    """Return what follows from `message`, as `decide` does, and where the goal stands then."""
     if standing.over:
-        return ()
+        return (), standing
     heard, stop = hear(standing, message)
     if not heard and stop is None:
-        return ()
+        return (), standing
     after = fold(standing, heard) or standing
-    return (*heard, *go_on(after, stop or stop_at_once(after), at))
+    follows = go_on(after, stop or stop_at_once(after), at)
+    return (*heard, *follows), fold(after, follows) or after
 
 
 def hear(standing: Standing, message: Message) -> tuple[tuple[Event, ...], Stop | None]:
@@ -179,8 +200,11 @@ def may_begin(under_way: tuple[Attempt, ...], width: int) -> bool:
     return not busy and len(under_way) < width
 
 
-def sends(standing: Standing, events: tuple[Event, ...]) -> Iterator[Message]:
-    """Return what a decision sends: `standing` is where the goal stands after its `events`."""
+def sends(standing: Standing, events: tuple[Event, ...], output: Output | None = None) -> Iterator[Message]:
+    """Return what a decision sends: `standing` is where the goal stands after its `events`.
+
+    `output` is that of the result which it answers, where it is to travel on to the evaluators.
+    """
     for event in events:
         match event:
             case Opened() if not standing.over:
@@ -191,7 +215,7 @@ def sends(standing: Standing, events: tuple[Event, ...]) -> Iterator[Message]:
             case Began():
                 yield work(standing, event.attempt)
             case Produced():
-                yield from (evaluation(standing, event.attempt, judge) for judge in standing.loop.judges)
+                yield from (evaluation(standing, event.attempt, judge, output) for judge in standing.loop.judges)
             case Judged() if wants_acceptance(standing, event):
                 yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
             case Over():
@@ -224,11 +248,11 @@ def work(standing: Standing, attempt: int) -> StepOrder:
     )
 
 
-def evaluation(standing: Standing, attempt: int, judge: str) -> StepOrder:
+def evaluation(standing: Standing, attempt: int, judge: str, output: Output | None = None) -> StepOrder:
     """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
-    order = work(standing, attempt)
-    return order.model_copy(update={"role": judge, "judge": judge, "acceptance": hidden, "best": None})
+    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "best": None, "output": output}
+    return work(standing, attempt).model_copy(update=addressed)
 
 
 def unreadable_result(goal: str, step: str, attempt: int, why: str) -> Result:

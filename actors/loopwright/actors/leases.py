@@ -1,7 +1,7 @@
-"""A hold on a delivery that is kept for as long as somebody works on it."""
+"""Holds on deliveries that are kept for as long as somebody works on them: all of one actor by one task."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import anyio
 import structlog
@@ -12,21 +12,31 @@ from loopwright.bus.inbox import Delivery
 
 log = structlog.get_logger()
 
-
-@asynccontextmanager
-async def kept(delivery: Delivery) -> AsyncIterator[None]:
-    """Keep the lease on a delivery while the body runs."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(keep, delivery)
-        yield
-        tasks.cancel_scope.cancel()
+BEAT = LEASE / 3
+"""Seconds between two signs of life."""
 
 
-async def keep(delivery: Delivery) -> None:
-    """Say that it is being worked on, three times a lease."""
-    while True:
-        await anyio.sleep(LEASE / 3)
+class Leases:
+    """The deliveries that an actor works on."""
+
+    def __init__(self) -> None:
+        self._held: dict[Delivery, None] = {}
+
+    @contextmanager
+    def kept(self, delivery: Delivery) -> Iterator[None]:
+        """Keep the lease on a delivery while the body runs and `keep` does."""
+        self._held[delivery] = None
         try:
-            await delivery.keep()
-        except NatsError as error:
-            log.info("lease.not_kept", reason=str(error) or type(error).__name__)
+            yield
+        finally:
+            del self._held[delivery]
+
+    async def keep(self) -> None:
+        """Say that all are being worked on, three times a lease, until cancelled."""
+        while True:
+            await anyio.sleep(BEAT)
+            try:
+                for delivery in tuple(self._held):
+                    await delivery.keep()
+            except NatsError as error:
+                log.info("leases.not_kept", reason=str(error) or type(error).__name__)

@@ -7,33 +7,29 @@ refuse what is there already.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 import anyio
 import structlog
-from pydantic import ValidationError
 
 from loopwright.actors.dead import bury
-from loopwright.actors.decide import Decision, decide, open_goal, sends
+from loopwright.actors.decide import Decision, open_goal, sends, turn
 from loopwright.actors.hearing import hear, read_goal_of, refused_goal, says_it_all, stand_in
-from loopwright.actors.leases import kept
+from loopwright.actors.leases import Leases
+from loopwright.actors.ledger import NOTHING, Ledger, Loaded
 from loopwright.actors.loop import Loop
 from loopwright.actors.serving import serve
 from loopwright.actors.standing import Event, Standing, fold
-from loopwright.bus.connection import Bus, delivery_id
-from loopwright.bus.envelope import Envelope
+from loopwright.bus.connection import BODY, Bus, delivery_id
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Cancel, Ended, Message, StepOrder, Timer
-from loopwright.bus.stored import Stored
+from loopwright.bus.messages import Cancel, Ended, Message, Output, Result, StepOrder, Timer
 from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, Subject
 
 log = structlog.get_logger()
 
-HANDS = 32
-"""Messages that one orchestrator handles at once."""
+HANDS = 256
+"""Messages that one orchestrator handles at once; nearly all of that time it waits for the server."""
 MAX_DELIVERIES = 5
 """A message that was handed out more often than this has crashed every process that took it."""
 
@@ -41,14 +37,8 @@ EARLY = 30
 """Times that a client's word is handed out while its goal is not on record: it may overtake the goal."""
 EARLY_PAUSE = 0.5
 """Seconds between two of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What is on record for a goal: the last decision, and the sequence to guard the next one with."""
-
-    decision: Decision | None = None
-    revision: int = 0
+INLINE = 32 * 1024
+"""Bytes of a result up to which it goes to its evaluators in their orders; a larger one they read themselves."""
 
 
 class Orchestrator:
@@ -57,6 +47,8 @@ class Orchestrator:
     def __init__(self, bus: Bus, loops: Mapping[str, Loop]) -> None:
         self._bus = bus
         self._loops = loops
+        self._ledger = Ledger(bus)
+        self._leases = Leases()
 
     async def run(self, stopping: anyio.Event) -> None:
         """Take turns until `stopping` is set."""
@@ -64,14 +56,17 @@ class Orchestrator:
         heard = [f"{PREFIX}.{kind}.{ns}.>" for kind in ("result", "eval", "ctl", "due")]
         goals = await self._bus.consumer(INTAKE, f"goals-{ns}", [f"{PREFIX}.goal.{ns}.>"])
         answers = await self._bus.consumer(LOOP, f"orchestrators-{ns}", heard)
-        async with goals, answers, anyio.create_task_group() as tasks:
+        async with goals, answers, anyio.create_task_group() as keeping:
             log.info("orchestrator.ready", loops=sorted(self._loops))
-            for inbox, handle in ((goals, self.take_goal), (answers, self.take_answer)):
-                tasks.start_soon(partial(serve, inbox, handle, hands=HANDS, stopping=stopping))
+            keeping.start_soon(self._leases.keep, name="leases")
+            async with anyio.create_task_group() as tasks:
+                for inbox, handle in ((goals, self.take_goal), (answers, self.take_answer)):
+                    tasks.start_soon(partial(serve, inbox, handle, hands=HANDS, stopping=stopping))
+            keeping.cancel_scope.cancel()
 
     async def take_goal(self, delivery: Delivery) -> None:
         """Open a goal, or refuse it with a reason; either way it is on record."""
-        async with kept(delivery):
+        with self._leases.kept(delivery):
             try:
                 refuse_poison(delivery, MAX_DELIVERIES)
                 goal = await read_goal_of(self._bus, delivery)
@@ -85,7 +80,7 @@ class Orchestrator:
 
     async def take_answer(self, delivery: Delivery) -> None:
         """Hear a result, an evaluation, a client's word or a timer, and act on it."""
-        async with kept(delivery):
+        with self._leases.kept(delivery):
             later = await self._answered(delivery)
         if later:
             await delivery.later(EARLY_PAUSE)
@@ -111,91 +106,71 @@ class Orchestrator:
         return False
 
     async def _turn(self, goal: str, delivery: Delivery, said: Message | tuple[Event, ...]) -> bool:
-        """Take one turn: read, decide, write, send; read again if another was faster. False: nobody knows the goal."""
+        """Take one turn: recall, decide, write, send; read the record if another was faster. False: nobody knows it.
+
+        Nothing is let go on what we remember, or on the word of a replica: both may lag behind.
+        """
         seen, contended, sure = delivery_id(delivery), delivery.deliveries > 1, False
+        loaded = NOTHING if isinstance(said, tuple) and not contended else self._ledger.recall(goal)
         while True:
-            loaded = await self._load(goal, sure=sure)
-            events = self._events(loaded, said, delivery.time)
+            loaded = loaded or await self._ledger.load(goal, sure=sure)
+            events, after = self._events(loaded, said, delivery)
             if not events and not sure:
-                sure = True  # a replica may lag behind: nothing is let go on its word
+                loaded, sure = None, True
                 continue
             if events is None:
                 return False
-            if not events:
+            if not events or after is None:
                 if contended:
-                    await self._repeat(goal, seen)
+                    await self._repeat(goal, seen, output_in(said, delivery))
                 return True
             try:
-                decision = await self._write(goal, loaded, seen, events)
+                decision = await self._ledger.write(goal, loaded, seen, events, after)
             except GuardLost:
-                contended = True
+                loaded, contended = None, True
                 continue
-            await self._send(decision)
+            log.debug("decision", goal=goal, number=decision.number, events=[event.event for event in events])
+            await self._send(decision, output_in(said, delivery))
             return True
 
-    def _events(self, loaded: Loaded, said: Message | tuple[Event, ...], at: datetime) -> tuple[Event, ...] | None:
-        """Return what follows; None if it is about a goal that nobody knows."""
+    def _events(
+        self, loaded: Loaded, said: Message | tuple[Event, ...], delivery: Delivery
+    ) -> tuple[tuple[Event, ...] | None, Standing | None]:
+        """Return what follows, and where the goal stands then; None if it is about a goal that nobody knows."""
         if isinstance(said, tuple):
-            return said if loaded.decision is None else ()
+            return (said, fold(None, said)) if loaded.decision is None else ((), None)
         if loaded.decision is None:
-            return None
-        return decide(loaded.decision.standing, said, at)
+            return None, None
+        return turn(loaded.decision.standing, said, delivery.time)
 
-    async def _load(self, goal: str, *, sure: bool) -> Loaded:
-        """Return what is on record for a goal."""
-        stored = await self._bus.last(self._subject(goal), sure=sure)
-        if stored is None:
-            return Loaded()
-        decision = await self._decision(stored)
-        if decision is None:
-            decision = next((found for found in reversed(await self._decisions(goal)) if found), None)
-        return Loaded(decision, stored.seq)
-
-    async def _decision(self, stored: Stored) -> Decision | None:
-        """Return the decision in a message; None if somebody has written something else there."""
-        try:
-            return Decision.model_validate_json(await self._bus.body(stored.data, stored.headers))
-        except (ValidationError, Unreadable) as error:
-            log.warning("decision.unreadable", subject=stored.subject, seq=stored.seq, reason=str(error)[:200])
-            return None
-
-    async def _decisions(self, goal: str) -> list[Decision | None]:
-        """Return every decision on record for a goal, in order."""
-        return [await self._decision(each) for each in await self._bus.record([str(self._subject(goal))])]
-
-    async def _write(self, goal: str, loaded: Loaded, seen: str, events: tuple[Event, ...]) -> Decision:
-        """Put one decision on record."""
-        before: Standing | None = loaded.decision.standing if loaded.decision else None
-        number = loaded.decision.number + 1 if loaded.decision else 1
-        after = fold(before, events)
-        assert after is not None, "the first event opens the goal"
-        decision = Decision(number=number, seen=seen, events=events, standing=after)
-        headers = Envelope(f"{goal}-decision-{number}", f"/loopwright/{self._bus.name}", goal, seen)
-        body = decision.model_dump_json(exclude_none=True).encode()
-        await self._bus.write(str(self._subject(goal)), body, headers.headers("decision"), guard=loaded.revision)
-        log.info("decision", goal=goal, number=number, events=[event.event for event in events])
-        return decision
-
-    async def _repeat(self, goal: str, seen: str) -> None:
+    async def _repeat(self, goal: str, seen: str, output: Output | None) -> None:
         """Send again what the decision on `seen` sends: whoever wrote it may have died before sending."""
-        for decision in await self._decisions(goal):
-            if decision is not None and decision.seen == seen:
-                await self._send(decision)
+        for decision in await self._ledger.decisions(goal):
+            if decision.seen == seen:
+                await self._send(decision, output)
 
-    async def _send(self, decision: Decision) -> None:
-        """Send what follows from a decision; what is there already stays."""
-        for message in sends(decision.standing, decision.events):
-            try:
-                await self._send_one(message, cause=decision.seen)
-            except GuardLost as known:
-                log.info("send.known", subject=str(known))
+    async def _send(self, decision: Decision, output: Output | None) -> None:
+        """Send what follows from a decision, all at once; what is there already stays."""
+        messages = tuple(sends(decision.standing, decision.events, output))
+        if len(messages) == 1:
+            await self._send_one(messages[0], decision.seen)
+            return
+        async with anyio.create_task_group() as tasks:
+            for message in messages:
+                tasks.start_soon(self._send_one, message, decision.seen)
 
     async def _send_one(self, message: Message, cause: str) -> None:
+        try:
+            await self._sent(message, cause)
+        except GuardLost as known:
+            log.info("send.known", subject=str(known))
+
+    async def _sent(self, message: Message, cause: str) -> None:
         ns = self._bus.ns
         match message:
             case StepOrder(goal=goal, role=role, step=step, attempt=attempt):
                 subject = Subject.of("step", ns=ns, role=role, goal=goal, step=step, attempt=attempt)
-                await self._bus.publish_first(subject, message, id=f"{goal}-{role}-{attempt}", cause=cause)
+                await self._bus.publish_first(subject, message, id=f"{goal}-{role}-{step}-{attempt}", cause=cause)
             case Ended(goal=goal):
                 subject = Subject.of("event", ns=ns, goal=goal)
                 await self._bus.publish_first(subject, message, id=f"{goal}-ended", cause=cause)
@@ -204,8 +179,12 @@ class Orchestrator:
             case _:
                 raise AssertionError(f"nobody sends {type(message).__name__}")
 
-    def _subject(self, goal: str) -> Subject:
-        return Subject.of("decision", ns=self._bus.ns, goal=goal)
+
+def output_in(said: Message | tuple[Event, ...], delivery: Delivery) -> Output | None:
+    """Return a result's output, if it is small enough to travel on to its evaluators."""
+    if not isinstance(said, Result) or said.failure is not None or len(delivery.data) > INLINE:
+        return None
+    return None if BODY in delivery.headers else Output(value=said.output)
 
 
 def refuse_poison(delivery: Delivery, limit: int) -> None:

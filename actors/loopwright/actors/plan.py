@@ -2,9 +2,10 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from loopwright.bus.names import Token
+from loopwright.bus.plain import JsonValue
 
 PLAN = "plan"
 """The step in which the plan itself is made."""

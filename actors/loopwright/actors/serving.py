@@ -20,31 +20,23 @@ async def serve(inbox: Inbox, handle: Handle, *, hands: int, stopping: anyio.Eve
 
     What is not done within `GRACE` seconds is cancelled.
     """
-    waits: set[anyio.CancelScope] = set()
 
     async def hand() -> None:
-        while not stopping.is_set():
-            delivery = None
-            with anyio.CancelScope() as wait:
-                waits.add(wait)
-                delivery = await inbox.receive()
-            waits.discard(wait)
-            if delivery is not None:
-                await handle(delivery)
+        while (delivery := await inbox.take()) is not None:
+            await handle(delivery)
 
     async with anyio.create_task_group() as watching:
         async with anyio.create_task_group() as working:
-            watching.start_soon(stop_in_time, stopping, waits, working.cancel_scope, name="stop")
+            watching.start_soon(stop_in_time, stopping, inbox, working.cancel_scope, name="stop")
             for number in range(hands):
                 working.start_soon(hand, name=f"hand {number}")
         watching.cancel_scope.cancel()
 
 
-async def stop_in_time(stopping: anyio.Event, waits: set[anyio.CancelScope], work: anyio.CancelScope) -> None:
-    """When `stopping` is set, end every wait for a next message, and after the grace the work itself."""
+async def stop_in_time(stopping: anyio.Event, inbox: Inbox, work: anyio.CancelScope) -> None:
+    """When `stopping` is set, stop the inbox, and after the grace the work itself."""
     await stopping.wait()
-    for wait in list(waits):
-        wait.cancel()
+    await inbox.stop()
     await anyio.sleep(GRACE)
     log.warning("grace.over", seconds=GRACE)
     work.cancel()

@@ -7,15 +7,17 @@ outcome is set, and then no event follows.
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
 from loopwright.actors.plan import PLAN, WORK, PlannedStep
 from loopwright.bus.messages import Failure, FailureClass, Goal, Outcome, Usage
 from loopwright.bus.names import Token
+from loopwright.bus.plain import JsonValue
 
 
 class Frozen(BaseModel):
@@ -158,7 +160,7 @@ class Standing(Frozen):
     accepted: bool = False
     outcome: Outcome | None = None
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """When this goal stops."""
         return self.loop.bounds.under(self.goal.limits)

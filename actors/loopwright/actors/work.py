@@ -74,13 +74,13 @@ class Step[I]:
 
     async def say(self, text: str) -> None:
         """Tell whoever looks on what is being done; it may be lost."""
-        await glimpse(self.bus, self.order, text)
+        glimpse(self.bus, self.order, text)
 
 
-async def glimpse(bus: Bus, order: StepOrder, text: str) -> None:
+def glimpse(bus: Bus, order: StepOrder, text: str) -> None:
     """Tell whoever looks on what a worker does about an order; nothing, when it has finished."""
     live = Live(goal=order.goal, worker=bus.name, role=order.role, step=order.step, attempt=order.attempt, text=text)
-    await bus.shout(Subject.of("live", ns=bus.ns, goal=order.goal), live)
+    bus.shout(Subject.of("live", ns=bus.ns, goal=order.goal), live)
 
 
 @dataclass(frozen=True)

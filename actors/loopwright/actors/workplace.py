@@ -4,29 +4,35 @@ A delivery is settled in exactly one way, in the order that survives a crash: th
 is off the queue. A worker that lost its lease finds its place taken and drops its answer.
 """
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+
 import anyio
 import structlog
-from nats.aio.msg import Msg
 
 from loopwright.actors.answering import answer, failed
 from loopwright.actors.dead import bury
-from loopwright.actors.leases import kept
+from loopwright.actors.leases import Leases
 from loopwright.actors.serving import serve
 from loopwright.actors.work import Worker, glimpse
 from loopwright.bus.client import Run
-from loopwright.bus.connection import Bus, delivery_id
+from loopwright.bus.connection import BODY, LEASE, Bus, delivery_id
 from loopwright.bus.envelope import read_at
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Ended, Evaluation, Failure, FailureClass, Result, StepOrder
 from loopwright.bus.names import GoalId
-from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import LOOP, PREFIX, Subject
+from loopwright.bus.wire import Arrival
 
 log = structlog.get_logger()
 
 MAX_DELIVERIES = 5
 """A step that was handed out more often than this counts as a failed attempt."""
+FRESH = timedelta(seconds=LEASE)
+"""How long an order may have waited before anybody asks whether its goal goes on."""
+NOTICED = 0.25
+"""Seconds after which a step that is being done is shown to whoever looks on."""
 
 
 class Workplace:
@@ -37,20 +43,18 @@ class Workplace:
         self._worker = worker
         self._hands = hands
         self._resources: object = None
-        self._busy: dict[str, set[anyio.CancelScope]] = {}
+        self._leases = Leases()
 
     async def run(self, stopping: anyio.Event) -> None:
         """Serve the role until `stopping` is set, then finish or hand back."""
         bus, role = self._bus, self._worker.role
         inbox = await bus.consumer(LOOP, f"role-{bus.ns}-{role}", [f"{PREFIX}.step.{bus.ns}.{role}.>"])
-        ends = f"{PREFIX}.event.{bus.ns}.*"
-        async with (
-            self._worker.resources(bus) as self._resources,
-            inbox,
-            bus.overhear(ends, self._goal_ended),
-        ):
+        await bus.ends.listen()
+        async with self._worker.resources(bus) as self._resources, inbox, anyio.create_task_group() as keeping:
             log.info("worker.ready", role=role, hands=self._hands)
+            keeping.start_soon(self._leases.keep, name="leases")
             await serve(inbox, self.take, hands=self._hands, stopping=stopping)
+            keeping.cancel_scope.cancel()
 
     async def take(self, delivery: Delivery) -> None:
         """Do one step, and settle it in exactly one way."""
@@ -112,25 +116,24 @@ class Workplace:
         await self._put_on_record(order, failed(self._bus, order, failure), delivery)
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
-        """Tell whether anybody still waits for the answer."""
+        """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question."""
+        first, age = delivery.deliveries == 1, datetime.now(UTC) - delivery.time
+        if first and age < FRESH and not self._bus.ends.may_have_ended(order.goal):
+            return True
         if await Run(self._bus, GoalId(order.goal)).ended():
             return False
-        if delivery.deliveries == 1:
-            return True
-        return await self._bus.last(place_of(self._bus, order)) is None
+        return first or await self._bus.last(place_of(self._bus, order)) is None
 
     async def _do(self, order: StepOrder, delivery: Delivery) -> None:
         """Do the step under its lease; it is called off when the goal ends."""
-        await glimpse(self._bus, order, "begins")
-        with anyio.CancelScope() as called_off:
-            self._busy.setdefault(order.goal, set()).add(called_off)
-            try:
-                async with kept(delivery):
-                    said = await answer(self._bus, self._worker, order, self._resources)
-            finally:
-                self._forget(order.goal, called_off)
-                with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-                    await glimpse(self._bus, order, "")
+        with anyio.CancelScope() as called_off, Glimpse(self._bus, order):
+
+            def ended(arrival: Arrival) -> None:
+                if is_an_end(arrival):
+                    called_off.cancel()
+
+            with self._bus.ends.telling(order.goal, ended), self._leases.kept(delivery):
+                said = await answer(self._bus, self._worker, order, self._resources)
         if called_off.cancelled_caught:
             log.info("step.called_off")
             await delivery.done()
@@ -145,17 +148,37 @@ class Workplace:
             log.info("step.answered_elsewhere", subject=str(subject))
         await delivery.done()
 
-    def _forget(self, goal: str, scope: anyio.CancelScope) -> None:
-        scopes = self._busy.get(goal, set())
-        scopes.discard(scope)
-        if not scopes:
-            self._busy.pop(goal, None)
 
-    async def _goal_ended(self, msg: Msg) -> None:
-        goal = msg.subject.split(".")[-1]
-        if goal in self._busy and await self._bus.message(Ended, Stored.overheard(msg)):
-            for scope in self._busy.get(goal, ()):
-                scope.cancel()
+class Glimpse:
+    """Tells whoever looks on that a step is being done, if it takes long enough to be seen, and that it is over."""
+
+    def __init__(self, bus: Bus, order: StepOrder) -> None:
+        self._bus = bus
+        self._order = order
+        self._seen = False
+
+    def __enter__(self) -> None:
+        self._begins = asyncio.get_running_loop().call_later(NOTICED, self._show)
+
+    def __exit__(self, *_: object) -> None:
+        self._begins.cancel()
+        if self._seen:
+            glimpse(self._bus, self._order, "")
+
+    def _show(self) -> None:
+        self._seen = True
+        glimpse(self._bus, self._order, "begins")
+
+
+def is_an_end(arrival: Arrival) -> bool:
+    """Tell whether what was overheard is the end of a goal: anybody can say anything there."""
+    if BODY in arrival.headers:
+        return True  # a large outcome; that it is one the record tells
+    try:
+        read_at(Ended, Subject.parse(arrival.subject), arrival.data, arrival.headers)
+    except Unreadable:
+        return False
+    return True
 
 
 def place_of(bus: Bus, order: StepOrder) -> Subject:

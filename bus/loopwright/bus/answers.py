@@ -34,6 +34,11 @@ def address_of(nc: Client) -> str:
     return without_secrets(url.geturl()) if url else "the NATS server"
 
 
+def named(server: Client | str) -> str:
+    """Return the address of a server."""
+    return server if isinstance(server, str) else address_of(server)
+
+
 def reason_of(error: Exception) -> str:
     """Return what the server or the client said, in a few words."""
     said = getattr(error, "description", None) or str(error)
@@ -48,24 +53,24 @@ def is_unavailable(error: APIError) -> bool:
 
 
 @contextmanager
-def translated(address: str, doing: str) -> Iterator[None]:
+def translated(server: Client | str, doing: str) -> Iterator[None]:
     """Have every error of the NATS client, and our own time limits, come out as one of ours.
 
     Raises:
-        BusUnreachable: the server at `address` is silent, gone, or not ready.
+        BusUnreachable: the `server`, a connection or an address, is silent, gone, or not ready.
         NotPermitted: it refuses what we are `doing`.
     """
     try:
         yield
     except APIError as error:
         if is_unavailable(error):
-            raise BusUnreachable(address, reason_of(error)) from error
+            raise BusUnreachable(named(server), reason_of(error)) from error
         raise NotPermitted(f"{doing}: {reason_of(error)}") from error
     except (NatsError, OSError) as error:  # a time limit of ours is an OSError, too
         # The client has two errors for a login that is refused, one with no name of its own.
         if isinstance(error, AuthorizationError) or "authorization" in str(error).lower():
             raise NotPermitted(doing) from error
-        raise BusUnreachable(address, reason_of(error)) from error
+        raise BusUnreachable(named(server), reason_of(error)) from error
 
 
 async def persistently[T](nc: Client, ask: Callable[[], Awaitable[T]]) -> T:

@@ -9,16 +9,16 @@ import re
 from datetime import UTC, datetime
 
 import anyio
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import ObjectInfo
 from nats.js.errors import BadObjectMetaError, NotFoundError
 from nats.js.object_store import ObjectStore
 
-from loopwright.bus.answers import address_of, persistently, translated
+from loopwright.bus.answers import persistently, translated
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.reading import read_all
 from loopwright.bus.streams import BLOBS, BLOBS_KEPT, BLOBS_STREAM
+from loopwright.bus.wire import WireClient
 
 NAME = re.compile(r"sha256-[0-9a-f]{64}")
 TRANSFER = 60.0
@@ -33,7 +33,7 @@ def digest(data: bytes) -> str:
 class Blobs:
     """The object store, addressed by content."""
 
-    def __init__(self, nc: Client, js: JetStreamContext, store: ObjectStore, *, kept: float = BLOBS_KEPT) -> None:
+    def __init__(self, nc: WireClient, js: JetStreamContext, store: ObjectStore, *, kept: float = BLOBS_KEPT) -> None:
         self._nc = nc
         self._js = js
         self._store = store
@@ -48,7 +48,7 @@ class Blobs:
         name = digest(data)
 
         async def put() -> None:
-            with translated(address_of(self._nc), f"storing {name}"), anyio.fail_after(TRANSFER):
+            with translated(self._nc, f"storing {name}"), anyio.fail_after(TRANSFER):
                 info = await self._about(name)
                 if info is None or age_of(info) > self._kept / 2 or not await self._is_whole(info):
                     await self._store.put(name, data)
@@ -67,7 +67,7 @@ class Blobs:
             raise Unreadable(f"{name[:80]!r} is not the name of anything in the object store")
 
         async def get() -> bytes:
-            with translated(address_of(self._nc), f"fetching {name}"), anyio.fail_after(TRANSFER):
+            with translated(self._nc, f"fetching {name}"), anyio.fail_after(TRANSFER):
                 return await self._fetch(name)
 
         return await persistently(self._nc, get)

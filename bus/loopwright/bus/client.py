@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from typing import cast
 
 import anyio
@@ -12,20 +13,34 @@ from pydantic import BaseModel, JsonValue
 
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import validate
-from loopwright.bus.errors import BusError, GoalUnknown, Unreadable
+from loopwright.bus.errors import GoalUnknown, Unreadable
 from loopwright.bus.messages import Cancel, Ended, Goal, Json, Limits, Outcome
 from loopwright.bus.names import GoalId, new_goal_id
 from loopwright.bus.opening import connect_bus
+from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Entry, Trajectory
+from loopwright.bus.wire import Arrival
+
+LOOKS = (1.0, 2.0, 5.0)
+"""Seconds between two looks at the record for an end that was not overheard; the last for ever."""
+
+
+class GivenGoal(Goal):
+    """A goal as a caller hands it over: nobody has seen to it yet that it is JSON."""
+
+    input: dict[str, JsonValue]
+    acceptance: dict[str, JsonValue] | None = None
 
 
 class Run:
     """A goal that was submitted; iterate it for its trajectory, ask it for its outcome."""
 
-    def __init__(self, bus: Bus, goal: GoalId) -> None:
+    def __init__(self, bus: Bus, goal: GoalId, *, new: bool = False) -> None:
         self._bus = bus
         self.goal = goal
+        self._new = new
+        """Whether it was submitted just now, so that its end is still to come, or to be found at the next look."""
 
     def __aiter__(self) -> AsyncIterator[Entry]:
         return self.entries()
@@ -56,17 +71,37 @@ class Run:
 
     async def outcome(self) -> Outcome:
         """Wait until the goal has ended, and return how."""
-        trajectory = Trajectory(self._bus, self.goal, kinds=frozenset({"event"}))
-        async with trajectory.follow() as entries:
-            async for entry in entries:
-                if isinstance(entry.message, Ended):
-                    return entry.message.outcome
-        raise BusError(f"The record of {self.goal} ended before the goal did.")
+        said: list[Arrival] = []
+        heard = asyncio.Event()
+
+        def note(arrival: Arrival) -> None:
+            said.append(arrival)
+            heard.set()
+
+        await self._bus.ends.listen()
+        with self._bus.ends.telling(self.goal, note):
+            if not self._new and (found := await self.ended()):
+                return found
+            pauses = chain(LOOKS, repeat(LOOKS[-1]))
+            while True:
+                with anyio.move_on_after(next(pauses)):
+                    await heard.wait()
+                heard.clear()
+                overheard = [await self._bus.message(Ended, Stored.overheard(said.pop())) for _ in range(len(said))]
+                found = next((each.outcome for each in overheard if each), None) or await self.ended()
+                if found:
+                    return found
 
     async def ended(self) -> Outcome | None:
         """Return how the goal ended, or None while it has not."""
-        found = await self._bus.last(Subject.of("event", ns=self._bus.ns, goal=self.goal))
-        ended = await self._bus.message(Ended, found) if found else None
+        subject = Subject.of("event", ns=self._bus.ns, goal=self.goal)
+        last = await self._bus.last(subject)
+        if last is None:
+            return None
+        ended = await self._bus.message(Ended, last)
+        if ended is None:  # somebody has written over it what cannot be read
+            readable = [await self._bus.message(Ended, each) for each in await self._bus.record([str(subject)])]
+            ended = next((each for each in readable if each), None)
         return ended.outcome if ended else None
 
     async def known(self) -> None:
@@ -112,8 +147,9 @@ class Goals:
         subject = Subject.of("goal", ns=self.bus.ns, loop=loop)
         Subject.of("event", ns=self.bus.ns, goal=id_)
         given = {"input": as_json(input), "acceptance": as_json(acceptance), "limits": as_json(limits or {})}
-        await self.bus.publish(subject, validate(Goal, {"goal": id_, "loop": loop, **given}), id=id_)
-        return Run(self.bus, id_)
+        await self.bus.ends.listen()
+        await self.bus.publish(subject, validate(GivenGoal, {"goal": id_, "loop": loop, **given}), id=id_)
+        return Run(self.bus, id_, new=True)
 
     def run(self, goal: str) -> Run:
         """Return the run of a goal that was submitted before."""

@@ -1,13 +1,11 @@
 """A connection to the bus: guarded writes, last words, inboxes. One server, nothing else."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC
 
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import BadHeaderError, BadSubjectError, MaxPayloadError
+from nats.errors import BadSubjectError, MaxPayloadError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
@@ -15,14 +13,17 @@ from nats.js.errors import APIError
 
 from loopwright.bus.answers import ANSWER, address_of, is_unavailable, persistently, reason_of, translated
 from loopwright.bus.blobs import Blobs
+from loopwright.bus.ends import Ends
 from loopwright.bus.envelope import BODY as BODY  # noqa: PLC0414 - others find it here
 from loopwright.bus.envelope import TYPE, Envelope, encode, read_at
 from loopwright.bus.errors import GuardLost, IntakeFull, Refused, Unreadable
 from loopwright.bus.inbox import Delivery, Inbox
 from loopwright.bus.messages import Due, Message, Timer
+from loopwright.bus.publishing import Publisher
 from loopwright.bus.reading import open_reader, read_all
-from loopwright.bus.stored import Headers, Stored, last_in_json, last_on
+from loopwright.bus.stored import Stored, first_on, last_in_json, last_on
 from loopwright.bus.subjects import INTAKE, LOOP, Subject
+from loopwright.bus.wire import Handler, Headers, WireClient, header_block
 
 log = structlog.get_logger()
 
@@ -37,12 +38,16 @@ STREAM_FULL = frozenset({10077, 10047, 10122})
 class Bus:
     """A connection that speaks in our subjects and messages."""
 
-    def __init__(self, nc: Client, js: JetStreamContext, blobs: Blobs, *, ns: str, name: str) -> None:
+    def __init__(
+        self, nc: WireClient, js: JetStreamContext, publisher: Publisher, blobs: Blobs, *, ns: str, name: str
+    ) -> None:
         self.nc = nc
         self.js = js
         self.blobs = blobs
         self.ns = ns
         self.name = name
+        self.ends = Ends(nc, ns)
+        self._publisher = publisher
 
     async def publish(
         self, subject: Subject, message: Message, *, id: str, cause: str = "", guard: int | None = None
@@ -96,14 +101,15 @@ class Bus:
         if len(data) > BY_REFERENCE:
             headers = headers | {BODY: await self.blobs.put(data)}
             data = b""
+        block = header_block(headers)
         # Both guards and message ids make it harmless to write again.
-        return await persistently(self.nc, lambda: self._stored(subject, data, headers))
+        return await persistently(self.nc, lambda: self._stored(subject, data, block))
 
-    async def _stored(self, subject: str, data: bytes, headers: Headers) -> int:
+    async def _stored(self, subject: str, data: bytes, block: bytes) -> int:
         """Have the server store a message, and return its sequence."""
-        with translated(self.address, f"a message on {subject}"):
+        with translated(self.nc, f"a message on {subject}"):
             try:
-                return (await self.js.publish(subject, data, timeout=ANSWER, headers=dict(headers))).seq
+                return (await self._publisher.store(subject, data, block)).seq
             except APIError as error:
                 if error.err_code == WRONG_SEQUENCE:
                     raise GuardLost(subject) from None
@@ -112,7 +118,7 @@ class Bus:
                 if is_unavailable(error):
                     raise
                 raise Refused(subject, reason_of(error)) from None
-            except (MaxPayloadError, BadSubjectError, BadHeaderError, ValueError) as error:
+            except (MaxPayloadError, BadSubjectError) as error:
                 raise Refused(subject, reason_of(error)) from None
 
     async def set_timer(self, timer: Timer) -> None:
@@ -149,8 +155,17 @@ class Bus:
         look = last_in_json if sure else last_on
 
         async def ask() -> Stored | None:
-            with translated(self.address, f"the last message on {subject}"):
+            with translated(self.nc, f"the last message on {subject}"):
                 return await look(self.nc, str(subject), ANSWER)
+
+        return await persistently(self.nc, ask)
+
+    async def first(self, subject: Subject | str) -> Stored | None:
+        """Return the first message on a subject, if any; any replica answers."""
+
+        async def ask() -> Stored | None:
+            with translated(self.nc, f"the first message on {subject}"):
+                return await first_on(self.nc, str(subject), ANSWER)
 
         return await persistently(self.nc, ask)
 
@@ -169,7 +184,7 @@ class Bus:
             await self.js.add_consumer(stream, config)
             return name
 
-        with translated(self.address, f"the consumer {name}"):
+        with translated(self.nc, f"the consumer {name}"):
             return Inbox(self.nc, stream, await create(), lost=create)
 
     async def reader(
@@ -189,26 +204,26 @@ class Bus:
         """
         return await read_all(self.nc, self.js, LOOP, filters, after=after)
 
-    async def shout(self, subject: Subject, message: Message) -> None:
+    def shout(self, subject: Subject, message: Message) -> None:
         """Say something that may be lost."""
         try:
-            await self.nc.publish(str(subject), encode(message))
+            self.nc.send(str(subject), encode(message))
         except NatsError as error:
             log.info("bus.unheard", subject=str(subject), reason=reason_of(error))
 
     @asynccontextmanager
-    async def overhear(self, subject: str, heard: Callable[[Msg], Awaitable[None]]) -> AsyncIterator[None]:
+    async def overhear(self, subject: str, heard: Handler) -> AsyncIterator[None]:
         """Hear what is said on a subject from now on; some of it may be lost."""
-        with translated(self.address, f"listening on {subject}"):
-            subscription = await self.nc.subscribe(subject, cb=heard)
+        with translated(self.nc, f"listening on {subject}"):
+            subscription = await self.nc.lane(subject, heard)
         try:
             yield
         finally:
             if not self.nc.is_closed:
-                with translated(self.address, f"listening on {subject}"):
+                with translated(self.nc, f"listening on {subject}"):
                     await subscription.unsubscribe()
 
 
 def delivery_id(delivery: Delivery) -> str:
     """Return what identifies a message for ever: its stream and its place in it."""
-    return f"{delivery.msg.metadata.stream}-{delivery.seq}"
+    return f"{delivery.stream}-{delivery.seq}"

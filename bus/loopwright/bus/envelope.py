@@ -159,7 +159,7 @@ def parse_json(data: bytes, *, size: int = MAX_BODY, depth: int = MAX_DEPTH) -> 
         body = cast(JsonValue, from_json(text, allow_inf_nan=False))
     except ValueError as error:
         raise Unreadable(f"its body is not JSON: {error}") from None
-    if depth_of(body) > depth:
+    if text.count("[") + text.count("{") > depth and depth_of(body) > depth:
         raise Unreadable(f"its body is nested more than {depth} deep")
     return body
 

@@ -1,27 +1,27 @@
 """A consumer's messages, pulled for free hands only.
 
-Each `receive` asks the server for one more message; what nobody waits for stays at the server, where another
-process can have it. Pull requests are short and carry heartbeats: a silent server is asked again on a new inbox, so
-that a restart of the broker costs a second, not a time-out. Protocol: NATS ADR-13 (pull requests) and ADR-9
-(heartbeats).
+Whoever takes is a free hand, and the server is asked for as many messages as there are free hands; what nobody waits
+for stays at the server, where another process can have it. While half of the hands have what they asked for no more is
+asked: one request for many, not one for each. Pull requests are short and carry heartbeats: a silent server is asked
+again on a new inbox, so that a restart of the broker costs a second, not a time-out. Protocol: NATS ADR-13 (pull
+requests), ADR-9 (heartbeats) and ADR-15 (what stands in the subject of an acknowledgement).
 """
 
+import asyncio
 import json
-import math
+from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 import anyio
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from loopwright.bus.errors import BusUnreachable
+from loopwright.bus.wire import Arrival, Headers, WireClient
 
 log = structlog.get_logger()
 
@@ -31,59 +31,80 @@ HEARTBEAT = 0.5
 """Seconds between two signs of life while it stands."""
 SILENCE = 2 * HEARTBEAT + 0.5
 """Seconds without a sign of life after which the request counts as lost."""
+ACK = "$JS.ACK."
 
 
-@dataclass(frozen=True, slots=True)
 class Delivery:
     """One message in our hands; settle it once."""
 
-    msg: Msg
+    __slots__ = ("_arrival", "_nc", "_place")
+
+    def __init__(self, arrival: Arrival, nc: WireClient) -> None:
+        self._arrival = arrival
+        self._nc = nc
+        tokens = arrival.reply.split(".")
+        self._place = tokens[2:] if len(tokens) == 9 else tokens[4:]  # newer servers name domain and account first
 
     @property
     def subject(self) -> str:
         """Where it was published."""
-        return self.msg.subject
+        return self._arrival.subject
 
     @property
     def data(self) -> bytes:
         """Its body."""
-        return self.msg.data
+        return self._arrival.data
 
     @property
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> Headers:
         """Its headers."""
-        return self.msg.headers or {}
+        return self._arrival.headers
 
     @property
-    def seq(self) -> int:
-        """Its place in the stream."""
-        return self.msg.metadata.sequence.stream
+    def stream(self) -> str:
+        """The stream that keeps it."""
+        return self._place[0]
 
     @property
     def deliveries(self) -> int:
         """How often it was handed out, this time included."""
-        return self.msg.metadata.num_delivered
+        return int(self._place[2])
+
+    @property
+    def seq(self) -> int:
+        """Its place in the stream."""
+        return int(self._place[3])
+
+    @property
+    def number(self) -> int:
+        """Its place among what the consumer has handed out."""
+        return int(self._place[4])
 
     @property
     def time(self) -> datetime:
         """When the broker stored it."""
-        return self.msg.metadata.timestamp
+        return datetime.fromtimestamp(int(self._place[5]) / 1e9, UTC)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages the consumer had behind it."""
+        return int(self._place[6])
 
     async def done(self) -> None:
         """Take it off the queue."""
-        await self.msg.ack()
+        self._nc.send(self._arrival.reply, b"+ACK")
 
     async def later(self, seconds: float = 0.0) -> None:
         """Give it back, to be handed out again after `seconds`."""
-        await self.msg.nak(delay=seconds or None)
+        self._nc.send(self._arrival.reply, b'-NAK {"delay": %d}' % (seconds * 1e9) if seconds else b"-NAK")
 
     async def reject(self) -> None:
         """Never hand it out again."""
-        await self.msg.term()
+        self._nc.send(self._arrival.reply, b"+TERM")
 
     async def keep(self) -> None:
         """Keep the lease on it."""
-        await self.msg.in_progress()
+        self._nc.send(self._arrival.reply, b"+WPI")
 
 
 class Inbox:
@@ -95,7 +116,7 @@ class Inbox:
 
     def __init__(
         self,
-        nc: Client,
+        nc: WireClient,
         stream: str,
         consumer: str,
         *,
@@ -107,14 +128,15 @@ class Inbox:
         self._consumer = consumer
         self._lost = lost
         self._ahead = ahead
-        self._queue, self._arrived = anyio.create_memory_object_stream[Msg](math.inf)
+        self._ready: deque[Delivery] = deque()
+        self._takers: deque[asyncio.Future[Delivery | None]] = deque()
         self._tasks = anyio.create_task_group()
         self._subscription: Subscription | None = None
         self._reply = ""
-        self._waiting = 0
         self._asked = 0
         self._heard = anyio.current_time()
         self._gone = False
+        self._stopped = False
         self._delivered = 0
         self._newest = 0
 
@@ -128,14 +150,8 @@ class Inbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._tasks.cancel_scope.cancel()
-        try:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-                await self._hand_back()
-        except NatsError as lost:
-            log.info("inbox.left_behind", consumer=self._consumer, reason=str(lost) or type(lost).__name__)
-        finally:
-            self._queue.close()
-            self._arrived.close()
+        with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+            await self.stop()
         try:
             return await self._tasks.__aexit__(kind, error, trace)
         except BaseExceptionGroup as group:
@@ -144,74 +160,121 @@ class Inbox:
             raise group.exceptions[0] from None
 
     async def receive(self) -> Delivery:
-        """Return the next message, however long it takes."""
+        """Return the next message, however long it takes.
+
+        Raises:
+            BusUnreachable: the connection was closed for good, or the inbox was stopped.
+        """
+        delivery = await self.take()
+        if delivery is None:
+            raise BusUnreachable("its address", "nobody listens here any more")
+        return delivery
+
+    async def take(self) -> Delivery | None:
+        """Return the next message, however long it takes; None once the inbox was stopped.
+
+        Raises:
+            BusUnreachable: the connection was closed for good.
+        """
         self._refuse_a_closed_connection()
-        self._waiting += 1
+        if self._ready:
+            return self._ready.popleft()
+        if self._stopped:
+            return None
+        taker: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
+        self._takers.append(taker)
+        self._ask_if_possible()
         try:
-            await self._ask_if_possible()
-            return Delivery(await self._arrived.receive())
-        finally:
-            self._waiting -= 1
+            return await taker
+        except asyncio.CancelledError:
+            if taker in self._takers:
+                self._takers.remove(taker)
+            elif not taker.cancelled() and (delivery := taker.result()) is not None:
+                self._ready.appendleft(delivery)  # it came, and nobody took it
+            raise
+
+    async def stop(self) -> None:
+        """Take no more: whoever waits is told so, and what nobody has taken is given back at once."""
+        self._stopped = True
+        while self._takers:
+            settle(self._takers.popleft(), None)
+        try:
+            await self._unsubscribe()
+            while self._ready:
+                await self._ready.popleft().later()
+        except NatsError as lost:
+            log.info("inbox.left_behind", consumer=self._consumer, reason=str(lost) or type(lost).__name__)
 
     async def _tend(self) -> None:
         """Notice a lost consumer or a silent server, and ask again."""
         while True:
             await anyio.sleep(HEARTBEAT)
             self._refuse_a_closed_connection()
-            await self._ask_if_possible(recover=self._gone or self._is_silent())
+            if self._stopped:
+                continue
+            if self._gone or self._is_silent():
+                await self._recover()
+            self._ask_if_possible(however_few=True)
 
     def _is_silent(self) -> bool:
         return self._asked > 0 and anyio.current_time() - self._heard > SILENCE
 
-    async def _ask_if_possible(self, *, recover: bool = False) -> None:
-        """Ask for what is missing; what is not possible now is tried again at the next heartbeat."""
-        try:
-            if recover:
-                await self._recover()
-            await self._ask_for_missing()
-        except NatsError as error:
-            log.info("inbox.unreachable", consumer=self._consumer, reason=str(error) or type(error).__name__)
-
     def _refuse_a_closed_connection(self) -> None:
         """Raise if the connection was closed for good, as after a refused login: nobody would be heard any more."""
-        if self._nc.is_closed:
-            raise BusUnreachable("its address", "the connection was closed by the server")
+        if not self._nc.is_closed:
+            return
+        closed = BusUnreachable("its address", "the connection was closed by the server")
+        while self._takers:
+            settle(self._takers.popleft(), closed)
+        raise closed
 
     async def _recover(self) -> None:
+        """Ask on a new inbox; what is not possible now is tried again at the next heartbeat."""
         log.info("inbox.renewed", consumer=self._consumer, gone=self._gone)
-        await self._unsubscribe()
-        if self._gone or self._ahead:  # nobody acknowledges to a reader: what its consumer has sent, it has forgotten
-            self._consumer = await self._lost()
-        await self._listen()
+        try:
+            await self._unsubscribe()
+            if self._gone or self._ahead:  # nobody acknowledges to a reader: what its consumer has sent is forgotten
+                self._consumer = await self._lost()
+            await self._listen()
+        except NatsError as error:
+            log.info("inbox.unreachable", consumer=self._consumer, reason=str(error) or type(error).__name__)
 
     async def _listen(self) -> None:
         """Listen on a new inbox, so that what was asked on an old one cannot arrive any more."""
         self._reply = self._nc.new_inbox()
         self._asked, self._gone, self._heard = 0, False, anyio.current_time()
         self._delivered = 0
-        self._subscription = await self._nc.subscribe(self._reply, cb=self._arrive)
+        self._subscription = await self._nc.lane(self._reply, self._arrive)
 
-    async def _arrive(self, msg: Msg) -> None:
+    def _arrive(self, arrival: Arrival) -> None:
         self._heard = anyio.current_time()
-        if msg.reply:
+        if arrival.reply.startswith(ACK):
             self._asked = max(0, self._asked - 1)
-            if not self._ahead or self._is_next(msg):
-                await self._queue.send(msg)
-        elif msg.subject == self._reply:
-            self._heed(msg.headers or {})
-            await self._ask_for_missing()
+            delivery = Delivery(arrival, self._nc)
+            if not self._ahead or self._is_next(delivery):
+                self._hand_out(delivery)
+        elif arrival.subject == self._reply:
+            self._heed(arrival.headers)
+            self._ask_if_possible()
 
-    def _is_next(self, msg: Msg) -> bool:
+    def _hand_out(self, delivery: Delivery) -> None:
+        while self._takers:
+            taker = self._takers.popleft()
+            if not taker.done():
+                taker.set_result(delivery)
+                return
+        self._ready.append(delivery)
+
+    def _is_next(self, delivery: Delivery) -> bool:
         """Tell whether a reader lacks this message; after a gap nothing counts until the consumer is made anew."""
-        place = msg.metadata.sequence
-        self._gone = self._gone or place.consumer != self._delivered + 1
-        self._delivered = place.consumer
-        if self._gone or place.stream <= self._newest:
+        self._gone = self._gone or delivery.number != self._delivered + 1
+        self._delivered = delivery.number
+        if self._gone or delivery.seq <= self._newest:
             return False
-        self._newest = place.stream
+        self._newest = delivery.seq
         return True
 
-    def _heed(self, headers: dict[str, str]) -> None:
+    def _heed(self, headers: Headers) -> None:
         """Act on a status: 100 is a sign of life; the others end a request, or say that the consumer is gone."""
         status, unfilled = headers.get("Status"), headers.get("Nats-Pending-Messages")
         if status == "100":
@@ -219,25 +282,34 @@ class Inbox:
         self._asked = max(0, self._asked - int(unfilled)) if unfilled is not None else 0
         self._gone = self._gone or (unfilled is None and status not in {"404", "408"})
 
-    async def _ask_for_missing(self) -> None:
-        """Ask the server for as many more messages as hands are free."""
-        count = self._waiting + self._ahead - self._asked - self._arrived.statistics().current_buffer_used
-        if count <= 0 or self._gone:
+    def _ask_if_possible(self, *, however_few: bool = False) -> None:
+        """Ask the server for as many more messages as hands are free, once they are half of all that wait."""
+        free = len(self._takers) + self._ahead
+        missing = free - self._asked - len(self._ready)
+        if missing <= 0 or self._gone or not (however_few or 2 * missing >= free):
             return
         if self._asked == 0:
             self._heard = anyio.current_time()
-        self._asked += count
-        request = {"batch": count, "expires": int(EXPIRES * 1e9), "idle_heartbeat": int(HEARTBEAT * 1e9)}
+        request = {"batch": missing, "expires": int(EXPIRES * 1e9), "idle_heartbeat": int(HEARTBEAT * 1e9)}
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
-        await self._nc.publish(subject, json.dumps(request).encode(), reply=self._reply)
-
-    async def _hand_back(self) -> None:
-        """Stop listening, and give back at once what nobody has taken: a lease would hold it longer."""
-        await self._unsubscribe()
-        while self._arrived.statistics().current_buffer_used:
-            await self._arrived.receive_nowait().nak()
+        try:
+            self._nc.send(subject, json.dumps(request).encode(), reply=self._reply)
+        except NatsError as error:
+            log.info("inbox.unreachable", consumer=self._consumer, reason=str(error) or type(error).__name__)
+            return
+        self._asked += missing
 
     async def _unsubscribe(self) -> None:
         if self._subscription is not None:
             subscription, self._subscription = self._subscription, None
             await subscription.unsubscribe()
+
+
+def settle(taker: "asyncio.Future[Delivery | None]", said: BusUnreachable | None) -> None:
+    """End a wait that has not ended."""
+    if taker.done():
+        return
+    if said is None:
+        taker.set_result(None)
+    else:
+        taker.set_exception(said)

@@ -7,9 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from loopwright.bus.names import Token
+from loopwright.bus.plain import JsonValue
 
 type Json = dict[str, JsonValue]
 TEXT = 65_536

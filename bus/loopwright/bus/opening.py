@@ -13,10 +13,11 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from loopwright.bus import streams
-from loopwright.bus.answers import ANSWER, address_of, translated
+from loopwright.bus.answers import ANSWER, translated
 from loopwright.bus.blobs import Blobs
 from loopwright.bus.connection import Bus
 from loopwright.bus.errors import BusError, BusUnreachable, NotPermitted, ServerTooOld
+from loopwright.bus.publishing import Publisher
 from loopwright.bus.server import NEEDED, is_new_enough, without_secrets
 from loopwright.bus.wire import WireClient
 
@@ -38,10 +39,12 @@ async def connect_bus(url: str | None = None, *, ns: str = "default", name: str 
     await refuse_unreachable(url)
     name = name or f"{socket.gethostname().lower()}-{os.getpid()}"
     nc = await open_connection(url, name)
+    publisher = Publisher(nc, timeout=ANSWER)
     try:
         js = nc.jetstream(timeout=ANSWER)
-        yield Bus(nc, js, await prepare(nc, js, url), ns=ns, name=name)
+        yield Bus(nc, js, publisher, await prepare(nc, js, url), ns=ns, name=name)
     finally:
+        publisher.close()
         with anyio.CancelScope(shield=True), anyio.move_on_after(2):
             await close(nc)
 
@@ -132,7 +135,7 @@ async def close(nc: Client) -> None:
     """Flush and close, even when the server has gone."""
     try:
         if nc.is_connected:
-            with translated(address_of(nc), "the last words"):
+            with translated(nc, "the last words"):
                 await nc.flush(1)
     except BusError as error:
         log.info("nats.flush_failed", reason=str(error))

@@ -3,20 +3,20 @@
 from collections.abc import Callable
 
 import anyio
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from loopwright.bus.answers import ANSWER, address_of, persistently, translated
+from loopwright.bus.answers import ANSWER, persistently, translated
 from loopwright.bus.inbox import Inbox
 from loopwright.bus.stored import Stored
+from loopwright.bus.wire import WireClient
 
 READ_AHEAD = 256
 """Messages of a record that are fetched before anybody asks."""
 
 
 async def open_reader(
-    nc: Client,
+    nc: WireClient,
     js: JetStreamContext,
     stream: str,
     filters: list[str],
@@ -44,13 +44,13 @@ async def open_reader(
         waiting = info.num_pending or 0
         return str(info.name)
 
-    with translated(address_of(nc), f"reading {stream}"):
+    with translated(nc, f"reading {stream}"):
         name = await create()
     return Inbox(nc, stream, name, lost=create, ahead=READ_AHEAD), waiting
 
 
 async def read_all(
-    nc: Client, js: JetStreamContext, stream: str, filters: list[str], *, after: int = 0
+    nc: WireClient, js: JetStreamContext, stream: str, filters: list[str], *, after: int = 0
 ) -> list[Stored]:
     """Return every message that is there now behind `after`, each once, in order.
 
@@ -66,11 +66,11 @@ async def read_all(
         inbox, waiting = await open_reader(nc, js, stream, filters, after=seen)
         async with inbox:
             while waiting:
-                with translated(address_of(nc), f"reading {stream}"), anyio.fail_after(ANSWER):
+                with translated(nc, f"reading {stream}"), anyio.fail_after(ANSWER):
                     delivery = await inbox.receive()
                 if delivery.seq > seen():
                     found.append(Stored.delivered(delivery))
-                waiting = delivery.msg.metadata.num_pending
+                waiting = delivery.waiting
 
     await persistently(nc, read_on)
     return found

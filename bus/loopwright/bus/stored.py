@@ -17,8 +17,9 @@ from nats.js.errors import APIError
 
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.subjects import LOOP
+from loopwright.bus.wire import Arrival, Headers
 
-type Headers = dict[str, str]
+DIRECT = f"$JS.API.DIRECT.GET.{LOOP}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Stored:
         return cls(delivery.subject, delivery.seq, delivery.data, delivery.headers, delivery.time)
 
     @classmethod
-    def overheard(cls, msg: Msg) -> "Stored":
+    def overheard(cls, arrival: Arrival) -> "Stored":
         """Return what was said just now, wherever it will be kept."""
-        return cls(msg.subject, 0, msg.data, msg.headers or {}, datetime.now(UTC))
+        return cls(arrival.subject, 0, arrival.data, arrival.headers, datetime.now(UTC))
 
 
 async def last_on(nc: Client, subject: str, timeout: float) -> Stored | None:
@@ -49,16 +50,33 @@ async def last_on(nc: Client, subject: str, timeout: float) -> Stored | None:
         NatsError: the server does not answer, or refuses.
     """
     try:
-        answer = await nc.request(f"$JS.API.DIRECT.GET.{LOOP}.{subject}", b"", timeout=timeout)
+        answer = await nc.request(f"{DIRECT}.{subject}", b"", timeout=timeout)
     except NoRespondersError:
         return await last_in_json(nc, subject, timeout)
-    headers = answer.headers or {}
-    seq, at = headers.get("Nats-Sequence", ""), headers.get("Nats-Time-Stamp", "")
-    if seq.isdecimal() and headers.get("Nats-Subject") == subject:
-        return Stored(subject, int(seq), answer.data, headers, datetime.fromisoformat(at))
-    if headers.get("Status") == "404":
+    if (found := told_by(answer, subject)) is not None:
+        return found
+    if (answer.headers or {}).get("Status") == "404":
         return None
     return await last_in_json(nc, subject, timeout)
+
+
+async def first_on(nc: Client, subject: str, timeout: float) -> Stored | None:
+    """Return the first message on a subject of LOOP, if any that says where it stands.
+
+    Raises:
+        NatsError: the server does not answer, or refuses.
+    """
+    request = json.dumps({"seq": 1, "next_by_subj": subject}).encode()
+    return told_by(await nc.request(DIRECT, request, timeout=timeout), subject)
+
+
+def told_by(answer: Msg, subject: str) -> Stored | None:
+    """Return the message in the server's answer; None unless the server says where it stands."""
+    headers = answer.headers or {}
+    seq, at = headers.get("Nats-Sequence", ""), headers.get("Nats-Time-Stamp", "")
+    if not seq.isdecimal() or headers.get("Nats-Subject") != subject:
+        return None
+    return Stored(subject, int(seq), answer.data, headers, datetime.fromisoformat(at))
 
 
 async def last_in_json(nc: Client, subject: str, timeout: float) -> Stored | None:

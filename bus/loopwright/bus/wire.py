@@ -1,23 +1,127 @@
-"""The NATS client, made to survive what other clients put on the wire.
+"""The NATS client, made to survive what other clients put on the wire, and to carry thousands of messages a second.
 
 The server passes on subjects that are not UTF-8 and header blocks that are none. nats-py 2.16 raises on both inside
 its read loop and then never reads again, while the connection looks healthy: one such message on a stream would
 silence every process that pulls from it.
+
+Its subscriptions have a queue and a task each, and parse every header of every message. A *lane* is a subscription
+without: its handler is called from the read loop, with bytes. `send` is its counterpart: a message goes into the
+buffer that is flushed next, and nothing is awaited.
 """
+
+import asyncio
+from collections.abc import Callable
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import BadSubjectError, ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 
 type Headers = dict[str, str]
+type Handler = Callable[["Arrival"], None]
+
+VERSION = b"NATS/1.0"
+BREAKS = {ord("\r"): " ", ord("\n"): " "}
+
+
+class Arrival:
+    """A message as it came, not looked at yet."""
+
+    __slots__ = ("_headers", "_raw", "data", "reply", "subject")
+
+    def __init__(self, subject: str, reply: str, data: bytes, raw: bytes) -> None:
+        self.subject = subject
+        self.reply = reply
+        self.data = data
+        self._raw = raw
+        self._headers: Headers | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """Its headers; none where they cannot be read."""
+        if self._headers is None:
+            self._headers = headers_in(self._raw) if self._raw else {}
+        return self._headers
+
+
+def headers_in(raw: bytes) -> Headers:
+    """Return the headers in a block, with the server's own status among them as ``Status``."""
+    first, _, rest = raw.partition(b"\r\n")
+    if not first.startswith(VERSION):
+        return {}
+    found = Client._parse_header_lines(rest)
+    status = first[len(VERSION) :].strip()[:3]
+    return {"Status": status.decode()} | found if status.isdigit() else found
+
+
+def header_block(headers: Headers) -> bytes:
+    """Return headers as they travel; a line break in a value becomes a space."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+        text = "".join([f"{name}: {value.translate(BREAKS)}\r\n" for name, value in headers.items()])
+    return b"%b\r\n%b\r\n" % (VERSION, text.encode(errors="replace"))
 
 
 class WireClient(Client):
     """A client for which nothing that arrives is an error; what cannot be read is told apart later."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lanes: dict[int, Handler] = {}
+        self._nobody: asyncio.Future[None] | None = None
+
     @property
     def offers_jetstream(self) -> bool:
         """Tell whether the server said, when it greeted us, that it keeps streams."""
         return bool(self._server_info.get("jetstream"))
+
+    async def lane(self, subject: str, handle: Handler) -> Subscription:
+        """Have `handle` called with everything on a subject, until the subscription is ended."""
+        subscription = await self.subscribe(subject)
+        self._lanes[subscription._id] = handle
+        return subscription
+
+    def send(self, subject: str, data: bytes = b"", *, reply: str = "", headers: bytes = b"") -> None:
+        """Send a message with a header block that is written already.
+
+        Raises:
+            BadSubjectError: the server would close the connection over the subject.
+            ConnectionClosedError: there will be no connection any more.
+            OutboundBufferLimitError: there is none now, and too much waits for it.
+            MaxPayloadError: the server takes no message of that size.
+        """
+        if not subject.isprintable() or " " in subject or not subject:
+            raise BadSubjectError
+        if self.is_closed:
+            raise ConnectionClosedError
+        if len(data) + len(headers) > self._max_payload:
+            raise MaxPayloadError
+        if not self.is_connected and self._pending_data_size > self._max_pending_size:
+            raise OutboundBufferLimitError
+        if headers:
+            size = len(headers)
+            command = f"HPUB {subject} {reply} {size} {size + len(data)}\r\n".encode() + headers + data + b"\r\n"
+        else:
+            command = f"PUB {subject} {reply} {len(data)}\r\n".encode() + data + b"\r\n"
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        queue = self._flush_queue
+        if queue is not None and queue.empty() and self.is_connected:
+            if self._nobody is None:
+                self._nobody = asyncio.get_running_loop().create_future()
+                self._nobody.set_result(None)
+            queue.put_nowait(self._nobody)
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        handle = self._lanes.get(sid)
+        if handle is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+        else:
+            handle(Arrival(subject.decode(errors="replace"), reply.decode(errors="replace"), data, headers or b""))
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        super()._remove_sub(sid, max_msgs)
+        self._lanes.pop(sid, None)
 
     async def _process_headers(self, headers: bytes) -> Headers | None:
         try:

@@ -217,4 +217,4 @@ async def goals_on_record(bus: Bus) -> AsyncIterator[dict[str, JsonValue]]:
                 )
             except (ValidationError, Unreadable):
                 click.echo(f"loopwright: {delivery.subject} at {delivery.seq} cannot be read", err=True)
-            waiting = delivery.msg.metadata.num_pending
+            waiting = delivery.waiting

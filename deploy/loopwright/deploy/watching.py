@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import anyio
-from nats.aio.msg import Msg
 
 from loopwright.bus import Bus, Entry, Outcome, Run
 from loopwright.bus.envelope import read
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import Live
 from loopwright.bus.subjects import Subject
+from loopwright.bus.wire import Arrival
 from loopwright.deploy.board import Board
 from loopwright.deploy.screen import Screen
 
@@ -21,10 +21,10 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
     """Show a goal until it ends, and return how it ended."""
     board = Board(goal=run.goal)
 
-    async def glimpse(msg: Msg) -> None:
+    def glimpse(arrival: Arrival) -> None:
         nonlocal board
         try:
-            board = board.glimpse(read(Live, msg.data, msg.headers or {}))
+            board = board.glimpse(read(Live, arrival.data, arrival.headers))
         except Unreadable:
             return  # it may be lost anyway
 

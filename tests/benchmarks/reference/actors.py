@@ -5,9 +5,9 @@ Each call of the stub model is kept with what was made, so that whoever asked fo
 
 from typing import Any
 
+from common import model  # the bench's stub, on the path by PYTHONPATH
 from pydantic import JsonValue
 
-from common import model  # the bench's stub, on the path by PYTHONPATH
 from loopwright.actors import Attempt, Bounds, Loop, Plan, PlannedStep, Step, Verdict, evaluator, worker
 
 type Calls = dict[str, Any]

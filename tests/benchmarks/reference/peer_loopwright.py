@@ -3,11 +3,11 @@
 The driver (`common`) and the peers come from the folder in PYTHONPATH; see the README beside this file.
 """
 
-import asyncio
+import inspect
 import sys
 from pathlib import Path
 
-from common import VICTIMS, Box, arg, drive, run
+from common import Box, drive, run
 
 from loopwright.bus import connect
 
@@ -18,7 +18,7 @@ HANDS = "600"
 
 def start(box: Box, url: str) -> None:
     """Start the actors, each a process, as the command line does."""
-    env = {"LOOPWRIGHT_NATS_URL": url, "PYTHONPATH": f"{HERE}:{Path(sys.modules['common'].__file__).parent}"}
+    env = {"LOOPWRIGHT_NATS_URL": url, "PYTHONPATH": f"{HERE}:{Path(inspect.getfile(Box)).parent}"}
     loopwright = [sys.executable, "-m", "loopwright.deploy"]
     box.spawn(*loopwright, "orchestrator", "--app", "actors", env=env)
     for _ in range(2):
@@ -36,9 +36,10 @@ async def main() -> None:
             async def submit(goal: str, delay: float) -> list[object]:
                 made = await bus.submit("reference", {"d": delay}, goal=goal)
                 outcome = await made.outcome()
-                if not isinstance(outcome.best, dict):
-                    raise AssertionError(outcome.why)
-                return list(outcome.best["calls"])  # type: ignore[arg-type]
+                if outcome.best is None:
+                    raise RuntimeError(outcome.why)
+                calls: list[object] = outcome.best["calls"]  # type: ignore[index, call-overload, assignment]
+                return calls
 
             await drive(submit)
 

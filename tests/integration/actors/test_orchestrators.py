@@ -10,6 +10,7 @@ import pytest
 
 from loopwright.actors import Loop, Orchestrator, Worker
 from loopwright.actors.decide import Decision, decide, open_goal
+from loopwright.actors.ledger import decisions_of
 from loopwright.actors.standing import Event, Standing, fold
 from loopwright.bus import Bus, Outcome, Result, Run, Status, StopReason, Trajectory, connect_bus
 from loopwright.bus.client import Goals
@@ -26,11 +27,6 @@ type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 async def end_of(run: Run, seconds: float = 15) -> Outcome:
     with anyio.fail_after(seconds):
         return await run.outcome()
-
-
-async def decisions(bus: Bus, goal: str) -> list[Decision]:
-    stored = await bus.record([f"lw.v1.decision.default.{goal}"])
-    return [Decision.model_validate_json(each.data) for each in stored]
 
 
 async def put_on_record(bus: Bus, delivery: Delivery, before: Decision | None, events: tuple[Event, ...]) -> None:
@@ -64,7 +60,7 @@ async def test_rival_orchestrators_make_exactly_one_trajectory_of_each_goal(
         places = Counter(str(entry.subject) for entry in trajectory if entry.subject.kind != "decision")
         assert set(places.values()) == {1}, "something was said twice"
         assert places.total() == 4 * wanted[goal] + 1
-        on_record = await decisions(bus, goal)
+        on_record = await decisions_of(bus, goal)
         assert [each.number for each in on_record] == list(range(1, len(on_record) + 1))
         assert fold(None, [event for each in on_record for event in each.events]) == on_record[-1].standing
         assert isinstance(trajectory[-1].message, Ended)
@@ -78,7 +74,7 @@ async def test_a_goal_that_was_published_many_times_is_opened_once(
     await bus.nc.flush()
     async with fleet(bus, guesser, judge, orchestrators=3) as goals:
         assert (await end_of(goals.run("g1"))).attempts == 2
-    assert [each.number for each in await decisions(bus, "g1")] == [1, 2, 3, 4, 5]
+    assert [each.number for each in await decisions_of(bus, "g1")] == [1, 2, 3, 4, 5]
 
 
 async def test_an_orchestrator_that_died_behind_its_first_decision_has_its_messages_sent_by_another(
@@ -93,7 +89,7 @@ async def test_an_orchestrator_that_died_behind_its_first_decision_has_its_messa
     async with fleet(bus, guesser, judge) as goals:
         outcome = await end_of(goals.run("g1"))
     assert (outcome.reason, outcome.steps) == (StopReason.ACCEPTED, 2)
-    assert len(await decisions(bus, "g1")) == 3
+    assert len(await decisions_of(bus, "g1")) == 3
 
 
 async def test_an_orchestrator_that_died_behind_a_later_decision_has_its_messages_sent_by_another(
@@ -110,7 +106,7 @@ async def test_an_orchestrator_that_died_behind_a_later_decision_has_its_message
     async with await bus.consumer(LOOP, "orchestrators-default", heard) as inbox:
         with anyio.fail_after(5):
             delivery = await inbox.receive()
-        (opened,) = await decisions(bus, "g1")
+        (opened,) = await decisions_of(bus, "g1")
         await put_on_record(bus, delivery, opened, decide(opened.standing, made, delivery.time))
     async with fleet(bus, guesser, judge) as goals:
         outcome = await end_of(goals.run("g1"))

@@ -6,6 +6,7 @@ waits for. One run of `World` is one goal's life.
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,7 +68,8 @@ def loops(draw: st.DrawFn) -> Loop:
     )
     judges = JUDGES[: draw(st.integers(1, 3))]
     acceptance = draw(st.sampled_from([None, "hidden"]))
-    start = draw(st.sampled_from([{}, {"baseline": True}, {"plan": "planner"}]))
+    starts: list[dict[str, Any]] = [{}, {"baseline": True}, {"plan": "planner"}]
+    start = draw(st.sampled_from(starts))
     return Loop(name="loop", work="code", judges=judges, acceptance=acceptance, bounds=bounds, **start)
 
 

@@ -1,5 +1,7 @@
 """``loopwright orchestrator`` and ``loopwright worker ROLE``: one actor, one process."""
 
+import sys
+
 import anyio
 import click
 
@@ -7,13 +9,16 @@ from loopwright.deploy import logs
 from loopwright.deploy.serving import run_orchestrator, run_worker
 from loopwright.deploy.verbs.options import app_option
 
+FAST = {"use_uvloop": sys.platform != "win32"}
+"""An actor spends its life in the event loop: uvloop's is twice as fast."""
+
 
 @click.command()
 @app_option
 def orchestrator(apps: tuple[str, ...]) -> None:
     """Run one orchestrator process. Start as many as you like: they share the work without election."""
     logs.configure()
-    anyio.run(run_orchestrator, apps)
+    anyio.run(run_orchestrator, apps, backend_options=FAST)
 
 
 @click.command()
@@ -31,4 +36,4 @@ def orchestrator(apps: tuple[str, ...]) -> None:
 def worker(roles: tuple[str, ...], apps: tuple[str, ...], hands: int, sandbox: str) -> None:
     """Run one worker process for ROLES, for example: loopwright worker test accept."""
     logs.configure()
-    anyio.run(run_worker, roles, apps, hands, sandbox)
+    anyio.run(run_worker, roles, apps, hands, sandbox, backend_options=FAST)

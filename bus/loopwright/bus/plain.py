@@ -1,0 +1,25 @@
+"""JSON as it stands in messages.
+
+pydantic's `JsonValue` looks at a value node by node, in Python, when it is read and again when it is written: for a
+message that is mostly JSON, most of its cost. What came off the wire was JSON before it came here, and what a person's
+function returns is made JSON once, by `plain`. So messages hold it unseen; type checkers see what it is.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json, to_json
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+else:
+    JsonValue = Any
+
+
+def plain(value: object) -> JsonValue:
+    """Return a value as JSON holds it.
+
+    Raises:
+        ValueError: JSON cannot hold it.
+    """
+    made: JsonValue = from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
+    return made
