@@ -72,11 +72,8 @@ class Decision(BaseModel):
 
     def record(self) -> bytes:
         """Return what goes on record: what the goal brings stands in the first decision only."""
-        kept = self
-        if self.number > 1:
-            bare = self.standing.goal.model_copy(update={"input": {}, "acceptance": None})
-            kept = self.model_copy(update={"standing": self.standing.model_copy(update={"goal": bare})})
-        return kept.model_dump_json(exclude_none=True).encode()
+        left_out = {"standing": {"goal": {"input", "acceptance"}}} if self.number > 1 else None
+        return self.model_dump_json(exclude_none=True, exclude=left_out).encode()
 
     def of(self, first: "Decision | None") -> "Decision":
         """Return this decision, read from the record, with what stands in the goal's `first`."""

@@ -129,7 +129,6 @@ class Orchestrator:
             except GuardLost:
                 loaded, contended = None, True
                 continue
-            log.debug("decision", goal=goal, number=decision.number, events=[event.event for event in events])
             await self._send(decision, output_in(said, delivery))
             return True
 

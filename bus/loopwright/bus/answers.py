@@ -4,6 +4,7 @@ Every error of the NATS client is translated here. A server that is silent, gone
 `BusUnreachable`, and asking again may help; any other refusal is what the caller takes it for.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -79,7 +80,7 @@ async def persistently[T](nc: Client, ask: Callable[[], Awaitable[T]]) -> T:
     Raises:
         BusUnreachable: no answer for a minute, or the connection was closed for good.
     """
-    until, pause = anyio.current_time() + PERSISTENCE, 0.05
+    until, pause = math.inf, 0.05
     while True:
         try:
             return await ask()
@@ -87,5 +88,6 @@ async def persistently[T](nc: Client, ask: Callable[[], Awaitable[T]]) -> T:
             if nc.is_closed or anyio.current_time() > until:
                 raise
             log.info("bus.retry", reason=str(error))
+        until = min(until, anyio.current_time() + PERSISTENCE)
         await anyio.sleep(pause)
         pause = min(2 * pause, 2.0)

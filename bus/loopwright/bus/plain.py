@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
+    from pydantic import JsonValue as JsonValue  # noqa: PLC0414 - others find it here
 else:
     JsonValue = Any
 

@@ -49,7 +49,11 @@ def headers_in(raw: bytes) -> Headers:
     first, _, rest = raw.partition(b"\r\n")
     if not first.startswith(VERSION):
         return {}
-    found = Client._parse_header_lines(rest)
+    found: Headers = {}
+    for line in rest.decode(errors="replace").split("\r\n"):
+        name, colon, value = line.partition(":")
+        if colon and name.isascii() and " " not in name and "\t" not in name:
+            found[name] = value.strip()
     status = first[len(VERSION) :].strip()[:3]
     return {"Status": status.decode()} | found if status.isdigit() else found
 
