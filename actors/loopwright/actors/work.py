@@ -12,11 +12,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from loopwright.bus.connection import Bus
 from loopwright.bus.errors import LoopwrightError
 from loopwright.bus.messages import Failure, FailureClass, Live, Message, StepOrder, Usage, Verdict
+from loopwright.bus.plain import JsonValue
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Trajectory
 
