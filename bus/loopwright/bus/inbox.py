@@ -9,6 +9,7 @@ requests), ADR-9 (heartbeats) and ADR-15 (what stands in the subject of an ackno
 
 import asyncio
 import json
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -31,7 +32,8 @@ HEARTBEAT = 0.5
 """Seconds between two signs of life while it stands."""
 SILENCE = 2 * HEARTBEAT + 0.5
 """Seconds without a sign of life after which the request counts as lost."""
-ACK = "$JS.ACK."
+ACK = re.compile(r"\$JS\.ACK(\.[^.]+){2,4}(\.\d+){5}(\.[^.]+)?")
+"""Where a delivery is acknowledged: stream, consumer and five numbers, in newer servers with domain and account."""
 
 
 class Delivery:
@@ -248,7 +250,7 @@ class Inbox:
 
     def _arrive(self, arrival: Arrival) -> None:
         self._heard = anyio.current_time()
-        if arrival.reply.startswith(ACK):
+        if ACK.match(arrival.reply):
             self._asked = max(0, self._asked - 1)
             delivery = Delivery(arrival, self._nc)
             if not self._ahead or self._is_next(delivery):
@@ -279,7 +281,7 @@ class Inbox:
         status, unfilled = headers.get("Status"), headers.get("Nats-Pending-Messages")
         if status == "100":
             return
-        self._asked = max(0, self._asked - int(unfilled)) if unfilled is not None else 0
+        self._asked = max(0, self._asked - int(unfilled)) if unfilled and unfilled.isdecimal() else 0
         self._gone = self._gone or (unfilled is None and status not in {"404", "408"})
 
     def _ask_if_possible(self, *, however_few: bool = False) -> None:

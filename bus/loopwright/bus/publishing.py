@@ -81,7 +81,7 @@ class Publisher:
             else:
                 said = {name: error.get(name) for name in ("code", "err_code", "description")}
                 answered.set_exception(APIError(**said))
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):  # somebody else's words
             answered.set_exception(NoAnswer())
 
     def _give_up_on_the_late(self) -> None:

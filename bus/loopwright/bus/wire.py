@@ -120,8 +120,11 @@ class WireClient(Client):
         handle = self._lanes.get(sid)
         if handle is None:
             await super()._process_msg(sid, subject, reply, data, headers)
-        else:
+            return
+        try:
             handle(Arrival(subject.decode(errors="replace"), reply.decode(errors="replace"), data, headers or b""))
+        except Exception as error:  # noqa: BLE001 - the read loop would end, and nobody hear anything any more
+            await self._error_cb(error)
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         super()._remove_sub(sid, max_msgs)

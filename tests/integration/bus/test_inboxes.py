@@ -15,6 +15,7 @@ from loopwright.bus import Bus, Result, Trajectory, connect_bus
 from loopwright.bus.connection import LEASE
 from loopwright.bus.errors import BusUnreachable
 from loopwright.bus.subjects import LOOP, Subject
+from loopwright.bus.wire import Arrival
 from loopwright.deploy.embedded import Server, embedded_server
 
 FILTER = ["lw.v1.result.default.>"]
@@ -197,3 +198,28 @@ async def test_the_last_word_and_the_record_are_asked_for_until_the_broker_is_ba
 async def wake(pid: int, seconds: float) -> None:
     await anyio.sleep(seconds)
     os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("reply", ["$JS.ACK.x", "$JS.ACK.LOOP.test.1.x.1.1.0", "somewhere"])
+async def test_what_others_say_into_an_inbox_neither_deafens_it_nor_is_taken(bus: Bus, reply: str) -> None:
+    inbox, _ = await bus.reader(FILTER, after=lambda: 0)
+    async with inbox:
+        await bus.nc.publish(inbox._reply, b"forged", reply=reply)
+        await bus.nc.publish(inbox._reply, b"", headers={"Status": "409", "Nats-Pending-Messages": "x"})
+        await put(bus, 1)
+        with anyio.fail_after(10):
+            assert (await inbox.receive()).subject.endswith("g1.work.1")
+
+
+async def test_a_listener_that_fails_does_not_deafen_its_connection(bus: Bus) -> None:
+    heard: list[bytes] = []
+
+    def listen(arrival: Arrival) -> None:
+        heard.append(arrival.data)
+        raise LookupError("in the listener")
+
+    async with bus.overhear("lw.v1.live.default.>", listen):
+        for number in range(3):
+            await bus.nc.publish("lw.v1.live.default.g1", b"%d" % number)
+        await bus.nc.flush()
+    assert heard == [b"0", b"1", b"2"]
