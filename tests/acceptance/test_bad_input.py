@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from loopwright.bus import connect
+from loopwright.bus.subjects import INTAKE
+
 if TYPE_CHECKING:
     from anyio.abc import SocketStream
-    from tests.acceptance.conftest import Done, Station, Terminal
+    from tests.acceptance.conftest import Done, OpenStation, Station, Terminal
 
 NOWHERE = "nats://127.0.0.1:9"
 PASSING = {"a.py": "def f():\n    return 1\n", "test_a.py": "from a import f\n\n\ndef test_f():\n    assert f() == 1\n"}
@@ -165,6 +168,30 @@ async def greet_as_2_9(stream: SocketStream) -> None:
             async for words in stream:
                 if b"PING" in words:
                     await stream.send(b"PONG\r\n")
+
+
+async def test_a_full_intake_is_said_to_whoever_submits_and_takes_goals_again_when_there_is_room(
+    open_station: OpenStation,
+) -> None:
+    async with open_station() as bus, connect(bus.url) as goals:
+        intake = (await goals.bus.js.stream_info(INTAKE)).config
+        await goals.bus.js.update_stream(intake.evolve(max_msgs=1))
+
+        first = await bus.terminal.run("goal", "submit", "dance", "{}", "--goal", "first")
+        second = await bus.terminal.run("goal", "submit", "dance", "{}", "--goal", "second")
+        again = await bus.terminal.run("goal", "submit", "dance", "{}", "--goal", "first")
+        async with bus.terminal.start("orchestrator"):
+            with anyio.fail_after(30):
+                await goals.run("first").outcome()
+            later = await bus.terminal.run("goal", "submit", "dance", "{}", "--goal", "second", "--watch")
+
+    assert (first.code, first.out) == (0, "first\n")
+    assert (second.code, second.out) == (75, "")
+    assert second.err == (
+        "loopwright: The queue of goals (INTAKE) is full. Try again later, or start more orchestrators.\n"
+    )
+    assert (again.code, again.out) == (0, "first\n"), "it waits there already: the same id twice is one goal"
+    assert later.code == 2, "it was taken, and refused because nobody dances"
 
 
 @pytest.mark.parametrize("name", ["g00000000000000000000", "No Goal"])

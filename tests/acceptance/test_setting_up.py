@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
+import anyio.to_thread
 import pytest
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ async def test_help_is_quick(terminal: Terminal) -> None:
     seconds = time.monotonic() - began
 
     assert done.code == 0
-    for verb in ("run", "up", "orchestrator", "worker", "goal", "doctor"):
+    for verb in ("run", "up", "orchestrator", "worker", "goal", "dead", "doctor"):
         assert f"\n  {verb} " in done.out
     assert seconds < 2.5, "0.2 s where nothing else runs; heavy imports would take seconds"
 
@@ -48,12 +51,37 @@ async def test_after_up_all_is_well(terminal: Terminal) -> None:
 
     assert examined.code == 0
     assert [line[:4] for line in examined.out.splitlines()] == ["ok  "] * len(examined.out.splitlines())
-    assert {"bus", "loop", "goals", "sandbox"} <= {line.split()[1] for line in examined.out.splitlines()}
+    assert {"bus", "promise", "loop", "goals", "sandbox"} <= {line.split()[1] for line in examined.out.splitlines()}
     assert second.code == 1
     assert f"Something listens on port {port} already." in second.sentence
     assert done.code == 0
     assert stopped.code == 0
     assert list(terminal.temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["run", "repair", "cart"], ["up", "--workers", "1"]], ids=["run", "up"])
+async def test_a_bus_of_our_own_writes_every_message_to_disk(terminal: Terminal, words: list[str]) -> None:
+    terminal.copy("cart")
+    port = free_port()
+    mine = [] if words[0] == "run" else ["--port", str(port), "--store", str(terminal.temporary / "store")]
+    async with terminal.start(*words, *mine) as running:
+        await running.says("bus nats://")
+        (ports,) = terminal.temporary.glob("*/nats-server_*.ports")
+        monitoring = json.loads(ports.read_text())["monitoring"][0]
+        facts = await anyio.to_thread.run_sync(told_by, f"{monitoring}/varz")
+        if words[0] == "up":
+            await running.says('a power cut of its server, not the loss of a disk", "event": "bus.promise"')
+        running.tell(signal.SIGINT)
+        await running.end()
+
+    assert facts["jetstream"]["config"]["sync_always"] is True
+
+
+def told_by(address: str) -> dict[str, Any]:
+    """Return what a server tells of itself there."""
+    with urlopen(address, timeout=5) as answer:
+        facts: dict[str, Any] = json.load(answer)
+    return facts
 
 
 async def test_doctor_says_what_is_wrong_with_the_bus(terminal: Terminal) -> None:
@@ -67,6 +95,10 @@ async def test_doctor_speaks_json(terminal: Terminal, station: Station) -> None:
     done = await terminal.on(station.url).run("doctor", "--json")
 
     findings = {finding["what"]: finding["well"] for finding in done.document}
+    said = {finding["what"]: finding["said"] for finding in done.document}
+    assert said["promise"] == (
+        "an acknowledged message survives the crash of any process, not a power cut of its server within 2m"
+    )
     assert findings.items() >= {"bus": True, "intake": True, "loop": True, "role test": True, "goals": True}.items()
 
 

@@ -190,6 +190,7 @@ def test_a_running_server_has_the_limits_and_writes_every_message_to_disk(tmp_pa
     assert facts["max_payload"] == 2**20
     jetstream = facts["jetstream"]["config"]
     assert jetstream["sync_always"] is True
+    assert facts["tags"] == ["sync_interval:always"]
     assert jetstream["max_storage"] == 10 * 2**30
     assert jetstream["store_dir"] == str(tmp_path / "data" / "jetstream")
 

@@ -10,6 +10,7 @@ from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from loopwright.bus import Bus, connect_bus
+from loopwright.bus.durability import promise
 from loopwright.bus.errors import BusError
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP
 from loopwright.tools.sandbox import self_test
@@ -49,12 +50,13 @@ def model() -> str:
 async def on_the_bus(bus: Bus) -> AsyncIterator[Finding]:
     """Yield what is found on the bus."""
     yield Finding("bus", True, f"{bus.address}, {str(bus.nc.connected_server_version).strip('<>')}")
+    yield Finding("promise", True, await promise(bus))
     for stream in (INTAKE, LOOP, DEAD):
         info = await bus.js.stream_info(stream)
         count, copies = info.state.messages, info.config.num_replicas or 1
         dead = stream == DEAD and count > 0
         said = f"{count:,} messages, {info.state.bytes / 1e6:.1f} MB, {copies} replica{'s' if copies > 1 else ''}"
-        yield Finding(stream.lower(), True, said + ("; dead letters lie there" if dead else ""))
+        yield Finding(stream.lower(), True, said + ("; see `loopwright dead ls`" if dead else ""))
     for consumer in await bus.js.consumers_info(LOOP):
         role = consumer.name.removeprefix(f"role-{bus.ns}-")
         if role != consumer.name:

@@ -85,9 +85,11 @@ async def keep(server: Server, process: Process, store: Path, life: anyio.Cancel
 
 
 def configure(store: Path, port: int, sync: str, max_file: str) -> None:
-    """Write the server's configuration."""
+    """Write the server's configuration; its clients learn from a tag how often it syncs."""
     (store / CONFIG).write_text(
         f'listen: "127.0.0.1:{port}"\n'
+        'http: "127.0.0.1:-1"\n'
+        f"server_tags: [{json.dumps(f'sync_interval:{sync}')}]\n"
         f"ports_file_dir: {json.dumps(str(store))}\n"
         f"log_file: {json.dumps(str(store / LOG))}\n"
         "jetstream {\n"

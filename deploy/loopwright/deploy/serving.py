@@ -11,6 +11,7 @@ import structlog
 from loopwright.actors import Orchestrator, Worker, Workplace
 from loopwright.actors.repair.testing import SANDBOX
 from loopwright.bus import Bus, connect_bus
+from loopwright.bus.durability import promise
 from loopwright.deploy.apps import load
 
 log = structlog.get_logger()
@@ -22,6 +23,7 @@ async def run_orchestrator(modules: Sequence[str]) -> None:
     """Run one orchestrator until SIGTERM or SIGINT."""
     app = load(modules)
     async with connect_bus() as bus:
+        log.info("bus.promise", said=await promise(bus))
         await until_told_to_stop([Orchestrator(bus, app.loops).run])
 
 
@@ -31,6 +33,7 @@ async def run_worker(roles: Sequence[str], modules: Sequence[str], hands: int, s
     app = load(modules)
     workers = [app.worker(role) for role in roles]
     async with connect_bus() as bus:
+        log.info("bus.promise", said=await promise(bus))
         await until_told_to_stop([workplace(bus, each, hands) for each in workers])
 
 

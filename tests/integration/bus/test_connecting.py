@@ -16,6 +16,7 @@ from anyio.abc import SocketStream
 from pydantic import BaseModel, ConfigDict
 
 from loopwright.bus import Limits, connect, connect_bus
+from loopwright.bus.durability import promise
 from loopwright.bus.errors import BusUnreachable, NotPermitted, ServerTooOld, Unreadable
 from loopwright.deploy.embedded import Server, ready, stop
 from loopwright.deploy.tether import tethered
@@ -94,6 +95,19 @@ async def test_a_server_without_jetstream_is_told(tmp_path: Path) -> None:
         with anyio.fail_after(8), pytest.raises(NotPermitted, match="JetStream must be enabled"):
             async with connect_bus(f"nats://{address}"):
                 pass
+
+
+DENIED = 'authorization { users = [{ user: u, password: p, permissions: { publish: { deny: "$SYS.>" } } }] }'
+
+
+@pytest.mark.parametrize("configuration", ["", DENIED], ids=["it has no tag", "it may not be asked"])
+async def test_a_server_that_does_not_tell_when_it_syncs_is_no_obstacle(tmp_path: Path, configuration: str) -> None:
+    config = tmp_path / "nats.conf"
+    config.write_text(configuration)
+    async with plain_server(tmp_path, "-c", str(config), "-js", "-sd", str(tmp_path / "js")) as address:
+        with anyio.fail_after(8):
+            async with connect_bus(f"nats://u:p@{address}") as bus:
+                assert "the server does not tell whether it survives a power cut" in await promise(bus)
 
 
 async def test_any_server_of_a_cluster_will_do(server: Server) -> None:

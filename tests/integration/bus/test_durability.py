@@ -1,0 +1,49 @@
+"""What a server promises is read from the server that runs, and is what it really does."""
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import anyio.to_thread
+import pytest
+from nats.js.api import StorageType
+
+from loopwright.bus import Bus, connect_bus
+from loopwright.bus.durability import promise, sync_of
+from loopwright.bus.subjects import LOOP
+from loopwright.deploy.embedded import Server, embedded_server
+
+
+async def facts_of(folder: Path, pid: int) -> dict[str, Any]:
+    """Return what the server that runs in a folder says of itself to whoever looks after it."""
+    ports = json.loads((folder / f"nats-server_{pid}.ports").read_text())
+
+    def ask() -> dict[str, Any]:
+        with urlopen(f"{ports['monitoring'][0]}/varz", timeout=5) as answer:
+            facts: dict[str, Any] = json.load(answer)
+        return facts
+
+    return await anyio.to_thread.run_sync(ask)
+
+
+@pytest.mark.parametrize(("sync", "always", "seconds"), [("always", True, 120), ("2m", False, 120), ("5s", False, 5)])
+async def test_what_the_bundled_server_tells_its_clients_is_what_it_does(
+    tmp_path: Path, sync: str, always: bool, seconds: int
+) -> None:
+    async with embedded_server(tmp_path, sync=sync) as server, connect_bus(server.url) as bus:
+        told = await sync_of(bus)
+        does = (await facts_of(tmp_path, server.pid))["jetstream"]["config"]
+
+    assert told == sync
+    assert (does.get("sync_always", False), does["sync_interval"]) == (always, seconds * 10**9)
+
+
+async def test_one_stream_in_memory_is_as_weak_as_all(bus: Bus, server: Server) -> None:
+    before = await promise(bus)
+    loop = (await bus.js.stream_info(LOOP)).config
+    await bus.js.delete_stream(LOOP)
+    await bus.js.add_stream(loop.evolve(storage=StorageType.MEMORY))
+
+    assert before.endswith("survives the crash of any process, not a power cut of its server within 2m")
+    assert (await promise(bus)).endswith("kept in memory: a stop of its server loses it")
