@@ -4,6 +4,9 @@ A result or an evaluation that cannot be read has taken its place for ever: the 
 of that attempt, told by its subject, and the goal goes on.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from loopwright.actors.decide import unreadable_evaluation, unreadable_result
 from loopwright.actors.loop import unknown_loop
 from loopwright.actors.standing import Event, Opened, Over, evolve
@@ -67,14 +70,25 @@ async def read_goal_of(bus: Bus, delivery: Delivery) -> Goal:
 
 def given_id(delivery: Delivery) -> str:
     """Return an id for a goal that brought none: the same at every delivery, and never given twice."""
-    return f"g{int(delivery.time.timestamp() * 1e6):x}-{delivery.seq}"
+    return id_given(delivery.time, delivery.seq)
+
+
+def id_given(stored: datetime, seq: int) -> str:
+    """Return the id of a goal that brought none, from when and where the broker stored it."""
+    return f"g{int(stored.timestamp() * 1e6):x}-{seq}"
+
+
+def refused_id(headers: Mapping[str, str], stored: datetime, seq: int) -> str:
+    """Return the id under which a goal that cannot be read is on record as rejected."""
+    given = headers.get("Nats-Msg-Id", "")
+    return given if is_token(given) else id_given(stored, seq)
 
 
 def refused_goal(delivery: Delivery, why: str) -> tuple[Goal, tuple[Event, ...]]:
     """Return a stand-in for a goal that cannot be read, and what puts it on record as rejected."""
-    id_ = delivery.headers.get("Nats-Msg-Id", "")
     loop = delivery.subject.split(".")[-1]
-    goal = Goal(goal=id_ if is_token(id_) else given_id(delivery), loop=loop if is_token(loop) else "unknown")
+    id_ = refused_id(delivery.headers, delivery.time, delivery.seq)
+    goal = Goal(goal=id_, loop=loop if is_token(loop) else "unknown")
     opened = Opened(goal=goal, loop=unknown_loop(goal.loop), at=delivery.time)
     stop = Stop(StopReason.REJECTED, f"The goal cannot be read: {why}.", status=Status.REJECTED)
     return goal, (opened, Over(outcome=outcome_of(evolve(None, opened), stop, delivery.time)))

@@ -8,6 +8,7 @@ LoopwrightError
 │   ├── Refused          the server will not store what we wrote
 │   ├── IntakeFull       the queue of goals takes no more for now
 │   ├── GoalUnknown      nothing is on record for the goal
+│   ├── LetterUnknown    there is no dead letter of that number
 │   └── GuardLost        another writer was there first
 └── Unreadable           a message cannot be understood
 """
@@ -69,6 +70,13 @@ class GoalUnknown(BusError):
 
     def __init__(self, goal: str) -> None:
         super().__init__(f"Nothing is on record for the goal {goal}. `loopwright goal ls` shows what is.")
+
+
+class LetterUnknown(BusError):
+    """There is no dead letter of that number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"There is no dead letter {number}. `loopwright dead ls` shows which there are.")
 
 
 class GuardLost(BusError):

@@ -23,10 +23,11 @@ async def open_reader(
     *,
     after: Callable[[], int],
     last_only: bool = False,
+    headers_only: bool = False,
 ) -> tuple[Inbox, int]:
     """Return the inbox of a consumer that reads on behind `after`, and how many messages wait there.
 
-    `last_only` reads the last message of every subject instead.
+    `last_only` reads the last message of every subject instead; `headers_only` leaves the bodies where they are.
     """
     waiting = 0
 
@@ -37,6 +38,7 @@ async def open_reader(
             ack_policy=AckPolicy.NONE,
             deliver_policy=(DeliverPolicy.LAST_PER_SUBJECT if last_only else DeliverPolicy.BY_START_SEQUENCE),
             opt_start_seq=None if last_only else after() + 1,
+            headers_only=headers_only or None,
             inactive_threshold=30.0,
             mem_storage=True,
         )
@@ -50,7 +52,7 @@ async def open_reader(
 
 
 async def read_all(
-    nc: WireClient, js: JetStreamContext, stream: str, filters: list[str], *, after: int = 0
+    nc: WireClient, js: JetStreamContext, stream: str, filters: list[str], *, after: int = 0, headers_only: bool = False
 ) -> list[Stored]:
     """Return every message that is there now behind `after`, each once, in order.
 
@@ -63,7 +65,7 @@ async def read_all(
         return found[-1].seq if found else after
 
     async def read_on() -> None:
-        inbox, waiting = await open_reader(nc, js, stream, filters, after=seen)
+        inbox, waiting = await open_reader(nc, js, stream, filters, after=seen, headers_only=headers_only)
         async with inbox:
             while waiting:
                 with translated(nc, f"reading {stream}"), anyio.fail_after(ANSWER):

@@ -7,6 +7,7 @@ word. So what does not tell where it stands is asked for again in JSON, where no
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -79,10 +80,29 @@ def told_by(answer: Msg, subject: str) -> Stored | None:
     return Stored(subject, int(seq), answer.data, headers, datetime.fromisoformat(at))
 
 
+async def stored_at(nc: Client, stream: str, seq: int, timeout: float) -> Stored | None:
+    """Return the message in a place of a stream, if there is one.
+
+    Raises:
+        NatsError: the server does not answer, or refuses.
+    """
+    request = {"seq": seq}
+    try:
+        answer = await nc.request(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), timeout=timeout)
+    except NoRespondersError:
+        return await in_json(nc, stream, request, timeout)
+    found = told_by(answer, (answer.headers or {}).get("Nats-Subject", ""))
+    return found if found and found.seq == seq else await in_json(nc, stream, request, timeout)
+
+
 async def last_in_json(nc: Client, subject: str, timeout: float) -> Stored | None:
-    """Return the last message on a subject, without its headers."""
-    request = json.dumps({"last_by_subj": subject}).encode()
-    answer = await nc.request(f"$JS.API.STREAM.MSG.GET.{LOOP}", request, timeout=timeout)
+    """Return the last message on a subject of LOOP, without its headers."""
+    return await in_json(nc, LOOP, {"last_by_subj": subject}, timeout)
+
+
+async def in_json(nc: Client, stream: str, request: Mapping[str, str | int], timeout: float) -> Stored | None:
+    """Return the message of a stream that is asked for, without its headers."""
+    answer = await nc.request(f"$JS.API.STREAM.MSG.GET.{stream}", json.dumps(request).encode(), timeout=timeout)
     told = json.loads(answer.data)
     if (error := told.get("error")) is not None:
         if error.get("code") == 404:
@@ -90,4 +110,4 @@ async def last_in_json(nc: Client, subject: str, timeout: float) -> Stored | Non
         APIError.from_error(error)
     message = told["message"]
     data = base64.b64decode(message.get("data") or "")
-    return Stored(subject, int(message["seq"]), data, {}, datetime.fromisoformat(message["time"]))
+    return Stored(message["subject"], int(message["seq"]), data, {}, datetime.fromisoformat(message["time"]))

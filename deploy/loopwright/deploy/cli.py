@@ -13,6 +13,7 @@ VERBS = {
     "orchestrator": "loopwright.deploy.verbs.actors:orchestrator",
     "worker": "loopwright.deploy.verbs.actors:worker",
     "goal": "loopwright.deploy.verbs.goal:goal",
+    "dead": "loopwright.deploy.verbs.dead:dead",
     "doctor": "loopwright.deploy.verbs.doctor:doctor",
 }
 HELP = {
@@ -21,6 +22,7 @@ HELP = {
     "orchestrator": "Run one orchestrator process.",
     "worker": "Run one worker process for one or more roles.",
     "goal": "Submit, show, watch, cancel and list goals.",
+    "dead": "List, show, retry and drop dead letters.",
     "doctor": "Say whether all is well, and what to do if not.",
 }
 

@@ -2,10 +2,12 @@
 
 from enum import IntEnum
 
+from loopwright.actors.retrying import NotRetriable
 from loopwright.bus.errors import (
     BusUnreachable,
     GoalUnknown,
     IntakeFull,
+    LetterUnknown,
     LoopwrightError,
     NotPermitted,
     ServerTooOld,
@@ -55,9 +57,9 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.TRY_AGAIN
         case NotPermitted():
             return Exit.NOT_PERMITTED
-        case GoalUnknown():
+        case GoalUnknown() | LetterUnknown():
             return Exit.NOT_FOUND
-        case AppRefused() | InterpreterUnusable() | WorkspaceRefused():
+        case AppRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
             return Exit.USAGE
         case _:
             return Exit.ERROR

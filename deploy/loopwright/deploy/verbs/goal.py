@@ -11,7 +11,7 @@ import click
 from pydantic import JsonValue
 
 from loopwright.deploy import goals, logs
-from loopwright.deploy.verbs.options import attempts_option, deadline_option
+from loopwright.deploy.verbs.options import attempts_option, deadline_option, json_option
 
 
 @click.group()
@@ -20,7 +20,6 @@ def goal() -> None:
     logs.configure(logging.CRITICAL)
 
 
-json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 timeout_option = click.option(
     "--timeout", type=click.FloatRange(0, min_open=True), help="Seconds to wait for the end; then exit code 124."
 )

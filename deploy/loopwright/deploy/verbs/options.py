@@ -19,3 +19,4 @@ sandbox_option = click.option(
 app_option = click.option(
     "--app", "apps", multiple=True, metavar="MODULE", help="A module with your loops and workers; may be repeated."
 )
+json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
