@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.acceptance.conftest import Done, Station, Terminal
+    from tests.acceptance.conftest import Done, OpenStation, Station, Terminal
 
 GCD = "def gcd(a: int, b: int) -> int:\n    if b == 0:\n        return a\n    return gcd(a % b, b)\n"
 TESTS = "from gcd import gcd\n\n\ndef test_gcd() -> None:\n    assert gcd(35, 21) == 7\n"
@@ -137,6 +137,62 @@ async def test_a_model_that_refuses_us_ends_the_goal_at_once(
     assert (outcome["status"], outcome["reason"], len(script.asked)) == ("failed", "error", 1)
     assert outcome["why"].startswith("the model's endpoint answered 401: ")
     assert "Incorrect API key provided." in outcome["why"]
+
+
+PONDERING = """
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from loopwright.actors import Attempt, Loop, Made, Step, Verdict, evaluator, worker
+from loopwright.tools.model import Model, Turn
+
+
+@worker("ponder", resources=lambda bus: Model.from_environment())
+async def ponder(step: Step[Any]) -> Made:
+    said = [(await step.ask(step.resources, [Turn("user", text)])).text for text in ("What?", "Why?")]
+    mark = Path("dying")
+    if not mark.exists():
+        mark.touch()
+        print("has both answers", flush=True)
+        await anyio.sleep_forever()
+    return Made(output={"said": said}, usage=step.spent)
+
+
+@evaluator("nod")
+async def nod(attempt: Attempt[Any, Any]) -> Verdict:
+    return Verdict(passed=True, score=1.0)
+
+
+PONDERING = Loop(name="pondering", work="ponder", judges=("nod",))
+"""
+
+
+async def test_a_worker_that_is_killed_has_not_asked_in_vain(
+    terminal: Terminal, open_station: OpenStation, script: Script
+) -> None:
+    terminal.write("", {"pondering.py": PONDERING})
+    script.replies.extend([Reply("Something."), Reply("Because."), Reply("Asked once too often.")])
+    words = ("worker", "ponder", "--app", "pondering")
+    async with open_station(orchestrator="orchestrator --app pondering", judge="worker nod --app pondering") as station:
+        there = station.terminal
+        async with there.start(*words, OPENAI_BASE_URL=script.url) as dying:
+            await dying.says("worker.ready")
+            assert (await there.run("goal", "submit", "pondering", "--goal", "g1")).code == 0
+            await dying.says("has both answers")
+            dying.tell(signal.SIGKILL)
+            async with there.start(*words, OPENAI_BASE_URL=script.url) as successor:
+                await successor.says("worker.ready")
+                done = await there.run("goal", "watch", "g1", "--json")
+        told = (await there.run("goal", "watch", "g1")).out
+
+    outcome = done.lines[-1]["message"]["outcome"]
+    assert (done.code, outcome["best"]) == (0, {"said": ["Something.", "Because."]})
+    assert len(script.asked) == 2
+    assert (outcome["usage"]["model_calls"], outcome["usage"]["tokens_in"], outcome["attempts"]) == (2, 200, 1)
+    assert told.count("gpt-5 answered ponder, 110 tokens") == 2
+    assert "goes on where another worker was lost" in told
 
 
 async def asked(terminal: Terminal, script: Script, *replies: Reply) -> tuple[Any, int]:

@@ -9,13 +9,16 @@ import structlog
 from pydantic import BaseModel, JsonValue
 from pydantic_core import PydanticSerializationError
 
-from loopwright.actors.work import Attempt, Made, Retriable, Step, StepFailed, Worker
+from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
+from loopwright.actors.holding import Holding, readable
+from loopwright.actors.work import Attempt, Made, Step, Worker
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import MAX_BODY, encode
 from loopwright.bus.errors import BusError
 from loopwright.bus.messages import Evaluation, Failure, FailureClass, Result, StepOrder, Usage, Verdict
 from loopwright.bus.plain import plain
 from loopwright.bus.subjects import Subject
+from loopwright.tools.errors import Misuse
 
 log = structlog.get_logger()
 
@@ -23,32 +26,46 @@ LONGEST_PAUSE = 30.0
 """Seconds between two tries at most, a quarter of jitter left out."""
 
 
-async def answer(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
-    """Return what the handler says to a step, or how it failed.
+async def answer(
+    bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding
+) -> Result | Evaluation | None:
+    """Return what the handler says to a step, or how it failed. None: another worker holds the step now.
 
-    What may succeed later is tried again here, with growing pauses, for as long as the step may take.
+    What may succeed later is tried again here, with growing pauses, for as long as the step may take; calls that are on
+    record by then are not made again.
 
     Raises:
         BusError: the bus is the trouble, not the step.
     """
     began = time.monotonic()
-    said = None
+    try:
+        said = await answered(bus, worker, order, resources, holding)
+        if (doubt := await holding.doubt()) is not None:
+            said = failed(bus, order, doubt, said.usage)
+    except LeaseLost:
+        log.info("lease.lost", goal=order.goal)
+        return None
+    seconds = time.monotonic() - began
+    usage = said.usage + Usage(worker_seconds=seconds)
+    return said.model_copy(update={"seconds": seconds, "usage": usage})
+
+
+async def answered(
+    bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding
+) -> Result | Evaluation:
+    """Return what came of a step within its time."""
     trouble = ""
     with anyio.move_on_after(order.timeout):
+        await holding.take_over()
         for tries in itertools.count():
             try:
-                said = await attempted(bus, worker, order, resources)
-                break
+                return await attempted(bus, worker, order, resources, holding)
             except Retriable as error:
                 trouble = str(error)
                 pause = min(error.wait * 2**tries, LONGEST_PAUSE) * random.uniform(1, 1.25)
                 log.info("step.again", goal=order.goal, reason=trouble, pause=pause)
                 await anyio.sleep(pause)
-    if said is None:
-        said = failed(bus, order, too_late(order, trouble))
-    seconds = time.monotonic() - began
-    usage = said.usage + Usage(worker_seconds=seconds)
-    return said.model_copy(update={"seconds": seconds, "usage": usage})
+    return failed(bus, order, too_late(order, trouble), holding.spent)
 
 
 def too_late(order: StepOrder, trouble: str) -> Failure:
@@ -59,20 +76,46 @@ def too_late(order: StepOrder, trouble: str) -> Failure:
     return Failure(kind=FailureClass.TIMEOUT, message=f"{order.role} took longer than {limit}")
 
 
-async def attempted(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
+async def attempted(
+    bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding
+) -> Result | Evaluation:
     """Return the handler's answer, or the failure that it raised."""
     try:
-        said = await call(bus, worker, order, resources)
+        await holding.begin()
+        said = await call(bus, worker, order, resources, holding)
         refuse_unsendable(said)
-    except StepFailed as error:
-        return failed(bus, order, error.failure, error.usage)
-    except (Retriable, BusError):
-        raise
-    except Exception as error:
-        log.warning("step.crashed", exc_info=error)
-        message = f"{type(error).__name__}: {error}"[:2000].encode(errors="replace").decode()
-        return failed(bus, order, Failure(kind=FailureClass.CRASHED, message=message))
+    except Exception as raised:  # noqa: BLE001 - whatever a handler raises is what it says
+        said = failure_of(bus, order, raised, holding.spent)
+    holding.refuse_if_lost()
     return said
+
+
+def failure_of(bus: Bus, order: StepOrder, raised: Exception, spent: Usage) -> Result | Evaluation:
+    """Return the failure that an error means.
+
+    Raises:
+        LeaseLost, BusError, Retriable: it is none of the handler's, or none yet.
+    """
+    error = cause_of(raised)
+    match error:
+        case LeaseLost() | BusError() | Retriable():
+            raise error
+        case StepFailed():
+            return failed(bus, order, error.failure, error.usage)
+        case Misuse():
+            return failed(bus, order, Failure(kind=FailureClass.MISUSE, message=readable(str(error))), spent)
+    log.warning("step.crashed", exc_info=error)
+    message = readable(f"{type(error).__name__}: {error}"[:2000])
+    return failed(bus, order, Failure(kind=FailureClass.CRASHED, message=message), spent)
+
+
+def cause_of(error: Exception) -> Exception:
+    """Return which error counts, where a handler's task group has gathered several."""
+    if isinstance(error, ExceptionGroup):
+        for kind in (LeaseLost, BusError, StepFailed, Retriable, Misuse):
+            if (found := error.subgroup(kind)) is not None:
+                return cause_of(found.exceptions[0])
+    return error
 
 
 def refuse_unsendable(said: Result | Evaluation) -> None:
@@ -91,15 +134,16 @@ def refuse_unsendable(said: Result | Evaluation) -> None:
         )
 
 
-async def call(bus: Bus, worker: Worker, order: StepOrder, resources: object) -> Result | Evaluation:
+async def call(bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding) -> Result | Evaluation:
     """Call the handler with what it wants, and return its answer as a message."""
     given = worker.read_input(order)
     if not worker.judges:
-        return result(bus, order, await worker.handle(Step(order, given, bus, resources)))
+        return result(bus, order, await worker.handle(Step(order, given, bus, resources, holding=holding)))
     output = await output_of(bus, order)
     part = None if output is None else worker.read_output(output)
     earlier = await verdicts_before(bus, order)
-    verdict = await worker.handle(Attempt(order, given, bus, resources, output=part, earlier=earlier))
+    attempt = Attempt(order, given, bus, resources, output=part, earlier=earlier, holding=holding)
+    verdict = await worker.handle(attempt)
     return evaluation(bus, order, verdict, output)
 
 

@@ -10,6 +10,7 @@ from loopwright.bus.messages import TEXT, FailureClass, Outcome, Status, StopRea
 
 FATAL = {
     FailureClass.POLICY: (StopReason.ERROR, Status.FAILED),
+    FailureClass.IN_DOUBT: (StopReason.ERROR, Status.FAILED),
     FailureClass.MISSING: (StopReason.REJECTED, Status.REJECTED),
 }
 """Failures that no further attempt will mend."""

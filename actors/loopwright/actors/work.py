@@ -1,43 +1,28 @@
 """What a user writes: workers and evaluators, as plain async functions with a role.
 
-@worker("support")
+@worker("support", tools=[refund])
 async def support(step: Step[Ticket]) -> Resolution: ...
 
 @evaluator("policy")
 async def policy(attempt: Attempt[Ticket, Resolution]) -> Verdict: ...
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from loopwright.actors.errors import StepFailed
+from loopwright.actors.holding import Holding
 from loopwright.bus.connection import Bus
-from loopwright.bus.errors import LoopwrightError
-from loopwright.bus.messages import Failure, FailureClass, Live, Message, StepOrder, Usage, Verdict
+from loopwright.bus.messages import FailureClass, Live, Message, StepOrder, Usage, Verdict
 from loopwright.bus.plain import JsonValue
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Trajectory
-
-
-class StepFailed(LoopwrightError):
-    """The attempt has nothing to show, and why; the loop decides what that means."""
-
-    def __init__(self, kind: FailureClass, message: str, usage: Usage | None = None) -> None:
-        super().__init__(message)
-        self.failure = Failure(kind=kind, message=message)
-        self.usage = usage or Usage()
-
-
-class Retriable(LoopwrightError):
-    """The same step may well succeed later, here or elsewhere."""
-
-    def __init__(self, reason: str, *, wait: float) -> None:
-        super().__init__(reason)
-        self.wait = wait
-        """Seconds to wait before the next try."""
+from loopwright.tools.model import Answer, LanguageModel, Turn
+from loopwright.tools.tool import Tool
 
 
 class Made(Message):
@@ -58,6 +43,8 @@ class Step[I]:
     bus: Bus
     resources: Any = None
     """What the worker's own `resources` yielded, one for the process."""
+    holding: Holding = field(kw_only=True)
+    """Through which its calls go on record."""
 
     @property
     def goal(self) -> str:
@@ -68,6 +55,30 @@ class Step[I]:
     def attempt(self) -> int:
         """Counts from one; 0 is the baseline."""
         return self.order.attempt
+
+    @property
+    def spent(self) -> Usage:
+        """What the calls of this attempt took so far, each counted once."""
+        return self.holding.spent
+
+    async def call[T](self, tool: Tool[T], /, **arguments: Any) -> T:
+        """Return what a tool answers. A call that this attempt has on record is not made again.
+
+        Raises:
+            Misuse: the arguments do not fit.
+            ToolFailed: a tool that changes something says no; what one that only reads raises comes as it is.
+            StepFailed: the role may not call it; or nobody knows whether it happened, and the attempt is over.
+        """
+        return await self.holding.call(tool, arguments)
+
+    async def ask(self, model: LanguageModel, turns: Sequence[Turn], name: str | None = None) -> Answer:
+        """Return a model's answer to a conversation. One that this attempt has on record is not paid again.
+
+        Raises:
+            Retriable: the model is busy, or cannot be reached.
+            StepFailed: it refuses us.
+        """
+        return await self.holding.ask(model, turns, name)
 
     def past(self, after: int = 0) -> Trajectory:
         """Return the record of the loop so far: results and evaluations, behind a sequence number."""
@@ -119,6 +130,16 @@ class Worker:
     input_type: TypeAdapter[Any]
     output_type: TypeAdapter[Any]
     resources: Resources = no_resources
+    tools: tuple[Tool[Any], ...] = ()
+    """What its handler may call."""
+
+    def __post_init__(self) -> None:
+        """Refuse two tools of one name: on record a tool is told by it."""
+        names = [each.name for each in self.tools]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"each tool of the role {self.role} has a name of its own, and here are {', '.join(names)}"
+            )
 
     def read_input(self, order: StepOrder) -> Any:
         """Return the input as the handler wants it.
@@ -147,22 +168,26 @@ def read_as(adapter: TypeAdapter[Any], value: JsonValue, what: str, kind: Failur
         raise StepFailed(kind, f"{what} does not fit: {where or 'it'}: {first['msg']}") from None
 
 
-def worker(role: str, *, resources: Resources = no_resources) -> Callable[[Handler], Worker]:
+def worker(
+    role: str, *, resources: Resources = no_resources, tools: Sequence[Tool[Any]] = ()
+) -> Callable[[Handler], Worker]:
     """Make an async function serve a role; what it returns is the result's output."""
 
     def wrap(handle: Handler) -> Worker:
         given = types_of(handle, 1)
-        return Worker(role, handle, False, TypeAdapter(given[0]), TypeAdapter(Any), resources)
+        return Worker(role, handle, False, TypeAdapter(given[0]), TypeAdapter(Any), resources, tuple(tools))
 
     return wrap
 
 
-def evaluator(role: str, *, resources: Resources = no_resources) -> Callable[[Handler], Worker]:
+def evaluator(
+    role: str, *, resources: Resources = no_resources, tools: Sequence[Tool[Any]] = ()
+) -> Callable[[Handler], Worker]:
     """Make an async function serve a role that judges; it returns a `Verdict`."""
 
     def wrap(handle: Handler) -> Worker:
         given = types_of(handle, 2)
-        return Worker(role, handle, True, TypeAdapter(given[0]), TypeAdapter(given[1]), resources)
+        return Worker(role, handle, True, TypeAdapter(given[0]), TypeAdapter(given[1]), resources, tuple(tools))
 
     return wrap
 

@@ -12,6 +12,8 @@ import structlog
 
 from loopwright.actors.answering import answer, failed
 from loopwright.actors.dead import bury
+from loopwright.actors.errors import LeaseLost
+from loopwright.actors.holding import Holding
 from loopwright.actors.leases import Leases
 from loopwright.actors.serving import serve
 from loopwright.actors.work import Worker, glimpse
@@ -76,12 +78,23 @@ class Workplace:
                 await delivery.done()
                 return
             if delivery.deliveries > MAX_DELIVERIES:
-                why = f"{MAX_DELIVERIES} processes took the step, and none came back with an answer"
-                await bury(self._bus, delivery, why, role=self._worker.role)
-                crashed = failed(self._bus, order, Failure(kind=FailureClass.CRASHED, message=why))
-                await self._put_on_record(order, crashed, delivery)
+                await self._give_up(order, delivery)
                 return
             await self._do(order, delivery)
+
+    async def _give_up(self, order: StepOrder, delivery: Delivery) -> None:
+        """Settle a step that kills whoever takes it; if a call is in doubt, that is what matters about it."""
+        why = f"{MAX_DELIVERIES} processes took the step, and none came back with an answer"
+        await bury(self._bus, delivery, why, role=self._worker.role)
+        holding = self._hold(order, delivery)
+        try:
+            await holding.take_over()
+        except LeaseLost:
+            return
+        doubt = holding.open_claim()
+        kind = FailureClass.IN_DOUBT if doubt else FailureClass.CRASHED
+        failure = Failure(kind=kind, message=f"{why}. {doubt}".strip(". "))
+        await self._put_on_record(order, failed(self._bus, order, failure, holding.spent), delivery)
 
     async def _read(self, delivery: Delivery) -> StepOrder:
         subject = Subject.parse(delivery.subject)
@@ -126,6 +139,7 @@ class Workplace:
 
     async def _do(self, order: StepOrder, delivery: Delivery) -> None:
         """Do the step under its lease; it is called off when the goal ends."""
+        holding = self._hold(order, delivery)
         with anyio.CancelScope() as called_off, Glimpse(self._bus, order):
 
             def ended(arrival: Arrival) -> None:
@@ -133,12 +147,18 @@ class Workplace:
                     called_off.cancel()
 
             with self._bus.ends.telling(order.goal, ended), self._leases.kept(delivery):
-                said = await answer(self._bus, self._worker, order, self._resources)
+                said = await answer(self._bus, self._worker, order, self._resources, holding)
         if called_off.cancelled_caught:
-            log.info("step.called_off")
+            log.info("step.called_off", in_doubt=holding.open_claim())
             await delivery.done()
             return
-        await self._put_on_record(order, said, delivery)
+        if said is not None:  # else it is another's, who will settle it
+            await self._put_on_record(order, said, delivery)
+
+    def _hold(self, order: StepOrder, delivery: Delivery) -> Holding:
+        """Return the hold on an attempt that a delivery gives us."""
+        tools, cause = self._worker.tools, delivery_id(delivery)
+        return Holding(self._bus, order, tools, delivery=delivery.deliveries, cause=cause)
 
     async def _put_on_record(self, order: StepOrder, said: Result | Evaluation, delivery: Delivery) -> None:
         subject = place_of(self._bus, order)

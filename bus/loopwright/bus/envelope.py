@@ -16,6 +16,7 @@ from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import (
     Cancel,
     Due,
+    Effect,
     Ended,
     Evaluation,
     Goal,
@@ -32,6 +33,7 @@ TYPE = "loopwright.{}.v1"
 MODELS: dict[str, type[Message]] = {
     "goal": Goal,
     "step": StepOrder,
+    "effect": Effect,
     "result": Result,
     "evaluation": Evaluation,
     "cancel": Cancel,

@@ -59,6 +59,7 @@ class FailureClass(StrEnum):
     EXHAUSTED = "exhausted"  #: there is nothing left to try
     CRASHED = "crashed"  #: every process that took it died, or it raised what nobody expected
     UNREADABLE = "unreadable"  #: the answer could not be understood
+    IN_DOUBT = "in_doubt"  #: it may or may not have happened, and nobody can tell: a person must look
 
 
 class Failure(Message):
@@ -150,6 +151,45 @@ class Result(Message):
     failure: Failure | None = None
     usage: Usage = Usage()
     seconds: Amount = 0.0
+
+
+class EffectPhase(StrEnum):
+    """How far a call inside an attempt has come."""
+
+    HELD = "held"  #: no call: a worker took the attempt over, and whoever held it before can write no more
+    CLAIMED = "claimed"  #: it is about to be made, and may change the world
+    DONE = "done"  #: it was made, and answered
+    FAILED = "failed"  #: it was made, and refused: nothing has happened
+    RELEASED = "released"  #: it was claimed, and has not happened
+
+
+class Effect(Message):
+    """One entry of an attempt's effect record: what became of a call that is not to be made twice."""
+
+    kind: Literal["effect"] = "effect"
+    goal: Token
+    step: Token
+    attempt: int = Field(ge=0)
+    role: Token
+    phase: EffectPhase
+    worker: str = ""
+    delivery: Count = 1
+    """The how manieth to hold the attempt its worker is."""
+    what: Literal["ask", "call"] | None = None
+    """A model is asked, or a tool is called."""
+    name: str = ""
+    """The model's name, or the tool's."""
+    call: str = ""
+    """Digest of what is asked for; the same call has the same."""
+    occurrence: Count = 0
+    """Counts the same call in one attempt, from one."""
+    key: str = ""
+    """What the tool can tell the call by, however often it hears of it."""
+    arguments: Json | None = None
+    """What a call that is claimed is made with, for whoever has to find out whether it happened."""
+    answer: JsonValue = None
+    failure: Text = ""
+    usage: Usage = Usage()
 
 
 class Verdict(Message):

@@ -67,6 +67,13 @@ KINDS: dict[str, Kind] = {
             "expects that there is none yet",
         ),
         Kind(
+            "effect",
+            ("ns", "goal", "step", "attempt", "role"),
+            LOOP,
+            "worker → itself after a crash, auditors",
+            "expects the last that it has seen: a worker that lost its lease writes no more",
+        ),
+        Kind(
             "result",
             ("ns", "goal", "step", "attempt"),
             LOOP,

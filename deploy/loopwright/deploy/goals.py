@@ -14,7 +14,7 @@ from loopwright.actors.decide import Decision
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.errors import GoalUnknown, Unreadable
-from loopwright.bus.messages import Ended, Evaluation, Result, StepOrder
+from loopwright.bus.messages import Effect, EffectPhase, Ended, Evaluation, Result, StepOrder
 from loopwright.bus.subjects import Subject
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.screen import screen
@@ -106,10 +106,30 @@ def sentence_of(entry: Entry) -> str:
             passed = "passed" if found.passed else "refused"
             first = found.feedback.splitlines()[0] if found.feedback else ""
             return f"attempt {found.attempt}: {found.judge} {passed}, score {found.score:.2f}. {first}"
+        case Effect() as effect:
+            return f"attempt {effect.attempt}: {call_in_words(effect)}"
         case Ended(outcome=outcome):
             return f"ended: {outcome.status.value} ({outcome.reason.value})"
         case _:
             return ""
+
+
+def call_in_words(effect: Effect) -> str:
+    """Return what an entry of an attempt's effect record says, in a few words."""
+    match effect.phase:
+        case EffectPhase.HELD:
+            return f"{effect.worker} goes on where another worker was lost"
+        case EffectPhase.CLAIMED:
+            return f"{effect.role} calls {effect.name}"
+        case EffectPhase.RELEASED:
+            return f"{effect.name} has not happened"
+        case EffectPhase.FAILED:
+            return f"{effect.name} failed: {effect.failure}"
+        case EffectPhase.DONE:
+            if effect.failure:
+                return effect.failure
+            tokens = effect.usage.tokens_in + effect.usage.tokens_out
+            return f"{effect.name} answered {effect.role}" + (f", {tokens:,} tokens" if tokens else "")
 
 
 async def show(goal: str, as_json: bool) -> int:

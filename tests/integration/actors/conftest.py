@@ -1,7 +1,8 @@
 """A small loop on a real server: numbers are guessed, and judged by how near they are."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from loopwright.actors import Attempt, Bounds, Loop, Orchestrator, Step, Verdict, Worker, Workplace, evaluator, worker
 from loopwright.bus import Bus
 from loopwright.bus.client import Goals
+from loopwright.deploy.embedded import Server
 
 
 class Target(BaseModel):
@@ -68,3 +70,66 @@ def guesser() -> Worker:
 @pytest.fixture
 def judge() -> Worker:
     return near
+
+
+class Cable:
+    """The way to the server that one process has; while it is cut nothing gets through, and nobody is told."""
+
+    def __init__(self, server: str) -> None:
+        self._server = urlsplit(server)
+        self._there = anyio.Event()
+        self._back = anyio.Event()
+        self.mend()
+        self.url = ""
+
+    def cut(self) -> None:
+        """Hold back everything, both ways."""
+        self._there = anyio.Event()
+        self.mute()
+
+    def mute(self) -> None:
+        """Hold back what the server says; it still hears."""
+        self._back = anyio.Event()
+
+    def mend(self) -> None:
+        """Let through what was held back, and all that comes."""
+        self._there.set()
+        self._back.set()
+
+    async def carry(self, client: anyio.abc.SocketStream) -> None:
+        """Carry what one client says to the server, and back."""
+        server = await anyio.connect_tcp(str(self._server.hostname), self._server.port or 0)
+        async with client, server, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._pass_on, client, server, lambda: self._there, tasks.cancel_scope)
+            tasks.start_soon(self._pass_on, server, client, lambda: self._back, tasks.cancel_scope)
+
+    async def _pass_on(
+        self,
+        source: anyio.abc.SocketStream,
+        target: anyio.abc.SocketStream,
+        way: Callable[[], anyio.Event],
+        both: anyio.CancelScope,
+    ) -> None:
+        with suppress(anyio.BrokenResourceError):
+            async for data in source:
+                await way().wait()
+                await target.send(data)
+        both.cancel()
+
+
+type LayCable = Callable[[], AbstractAsyncContextManager[Cable]]
+
+
+@pytest.fixture
+def lay_cable(server: Server) -> LayCable:
+    @asynccontextmanager
+    async def laid() -> AsyncIterator[Cable]:
+        cable = Cable(server.url)
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        async with listener, anyio.create_task_group() as tasks:
+            cable.url = f"nats://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"
+            tasks.start_soon(listener.serve, cable.carry)
+            yield cable
+            tasks.cancel_scope.cancel()
+
+    return laid

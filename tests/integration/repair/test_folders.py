@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from loopwright.actors.errors import Retriable, StepFailed
 from loopwright.actors.repair.folders import KEPT, Folders, folders
-from loopwright.actors.work import Retriable, StepFailed
 from loopwright.bus import Bus
 from loopwright.bus.messages import FailureClass
 from loopwright.tools.workspace import pack

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from loopwright.actors.errors import Retriable
+from loopwright.actors.holding import Holding
 from loopwright.actors.repair.folders import folders
 from loopwright.actors.repair.record import surveyed
 from loopwright.actors.repair.searching import BATCH, Hunts, Offer
 from loopwright.actors.repair.task import Baseline, Findings, Program, Proposal
-from loopwright.actors.work import Retriable, Step
+from loopwright.actors.work import Step
 from loopwright.bus import Bus
 from loopwright.bus.errors import GuardLost
 from loopwright.bus.messages import Evaluation, Failure, FailureClass, Result, StepOrder
@@ -39,7 +41,7 @@ class Repair:
 
     def step(self, attempt: int) -> Step[Program]:
         order = StepOrder(goal="g", loop="repair", step="work", attempt=attempt, role="search")
-        return Step(order, PROGRAM, self.bus)
+        return Step(order, PROGRAM, self.bus, holding=Holding(self.bus, order))
 
     async def publish(self, said: Result | Evaluation) -> None:
         kind, judge = ("eval", said.judge) if isinstance(said, Evaluation) else ("result", "")

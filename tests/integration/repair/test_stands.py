@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from loopwright.actors.errors import StepFailed
 from loopwright.actors.repair.folders import folders
 from loopwright.actors.repair.task import Program
 from loopwright.actors.repair.testing import KEPT, Stands
-from loopwright.actors.work import StepFailed
 from loopwright.bus import Bus
 from loopwright.tools.program import CaseStatus
 from loopwright.tools.sandbox import self_test

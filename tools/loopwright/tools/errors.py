@@ -1,6 +1,8 @@
 """What can go wrong when an agent touches the world.
 
 ToolError
+├── Misuse              a tool is called with arguments that do not fit
+├── ToolFailed          a tool that changes things says no
 ├── EditMismatch        an edit does not fit the text it is meant for
 ├── SandboxUnavailable  the isolation that was asked for cannot be had here
 ├── WorkspaceRefused    a folder cannot be packed, unpacked or written back safely
@@ -8,11 +10,39 @@ ToolError
 └── BenchBroken         the tests of a program cannot be run at all
 """
 
+from typing import NamedTuple
+
 from loopwright.bus.errors import LoopwrightError
 
 
 class ToolError(LoopwrightError):
     """A tool could not do what it was asked."""
+
+
+class Problem(NamedTuple):
+    """What is wrong with one argument."""
+
+    where: str
+    """The argument, and the place inside it."""
+    why: str
+
+
+class Misuse(ToolError):
+    """A tool is called with arguments that do not fit. Nothing was done; whoever chose them can be told why."""
+
+    def __init__(self, tool: str, problems: tuple[Problem, ...]) -> None:
+        super().__init__(f"{tool} cannot be called so: " + "; ".join(f"{each.where}: {each.why}" for each in problems))
+        self.tool = tool
+        self.problems = problems
+
+
+class ToolFailed(ToolError):
+    """A tool that changes things says no, and nothing has happened; it may be called again."""
+
+    def __init__(self, tool: str, why: str) -> None:
+        super().__init__(f"{tool} failed: {why}")
+        self.tool = tool
+        self.why = why
 
 
 class EditMismatch(ToolError):

@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import TYPE_CHECKING, Literal, Protocol, Self, cast
 
 from loopwright.tools.errors import ToolError
 
@@ -48,6 +48,19 @@ class Answer:
     text: str
     tokens_in: int
     tokens_out: int
+
+
+class LanguageModel(Protocol):
+    """Whatever answers a conversation."""
+
+    async def ask(self, turns: Sequence[Turn], model: str | None = None) -> Answer:
+        """Return the answer of the model of that name.
+
+        Raises:
+            ModelBusy: it may answer later.
+            ModelRefused: it will not.
+        """
+        ...
 
 
 class Model:

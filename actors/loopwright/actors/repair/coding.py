@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from loopwright.actors.errors import StepFailed
 from loopwright.actors.repair.folders import Folders, folders
 from loopwright.actors.repair.record import Record
 from loopwright.actors.repair.task import Program, Proposal
-from loopwright.actors.work import Made, Retriable, Step, StepFailed, worker
+from loopwright.actors.work import Made, Step, worker
 from loopwright.bus.connection import Bus
 from loopwright.bus.messages import FailureClass, Usage
-from loopwright.tools.model import Answer, Model, ModelBusy, ModelRefused, Turn
+from loopwright.tools.model import Model, Turn
 from loopwright.tools.program import Candidate, Edit, Survey
 from loopwright.tools.workspace import is_test, sources, texts
 
@@ -63,21 +64,11 @@ async def code(step: Step[Program]) -> Made:
     record = Record()
     await record.read(step.past())
     await step.say("asks the model")
-    answer = await ask(model, prompt(everything, record), program.model or os.environ.get("LOOPWRIGHT_MODEL"))
-    usage = Usage(model_calls=1, tokens_in=answer.tokens_in, tokens_out=answer.tokens_out)
-    candidate = candidate_of(answer.text, files, usage)
+    name = program.model or os.environ.get("LOOPWRIGHT_MODEL")
+    answer = await step.ask(model, prompt(everything, record), name)
+    candidate = candidate_of(answer.text, files, step.spent)
     proposal = Proposal(candidates=(candidate,))
-    return Made(output=proposal.model_dump(mode="json", exclude_defaults=True), usage=usage)
-
-
-async def ask(model: Model, turns: list[Turn], name: str | None) -> Answer:
-    """Ask the model, and say in our words what went wrong."""
-    try:
-        return await model.ask(turns, name)
-    except ModelBusy as error:
-        raise Retriable(str(error), wait=error.wait) from error
-    except ModelRefused as error:
-        raise StepFailed(FailureClass.POLICY, str(error)) from error
+    return Made(output=proposal.model_dump(mode="json", exclude_defaults=True), usage=step.spent)
 
 
 def prompt(files: dict[str, str], record: Record) -> list[Turn]:

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 import anyio
 
+from loopwright.actors.errors import Retriable, StepFailed
 from loopwright.actors.repair.shelf import Shelf
 from loopwright.actors.repair.task import Source
-from loopwright.actors.work import Retriable, StepFailed
 from loopwright.bus.connection import Bus
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import FailureClass

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from loopwright.actors.errors import Retriable, StepFailed
 from loopwright.actors.repair.task import Baseline, Findings, Program, Proposal
-from loopwright.actors.work import Retriable, Step, StepFailed
+from loopwright.actors.work import Step
 from loopwright.bus.messages import Evaluation, FailureClass, Result
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Entry, Trajectory

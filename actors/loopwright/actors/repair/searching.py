@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import anyio
 
+from loopwright.actors.errors import StepFailed
 from loopwright.actors.repair.folders import Folders, folders
 from loopwright.actors.repair.record import Record
 from loopwright.actors.repair.task import Program, Proposal
-from loopwright.actors.work import Made, Step, StepFailed, worker
+from loopwright.actors.work import Made, Step, worker
 from loopwright.bus.connection import Bus
 from loopwright.bus.messages import FailureClass
 from loopwright.tools.astsearch import Search

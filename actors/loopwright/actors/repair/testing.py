@@ -9,11 +9,12 @@ from functools import partial
 import anyio
 from pydantic import TypeAdapter
 
+from loopwright.actors.errors import StepFailed
 from loopwright.actors.repair.folders import Folders, folders
 from loopwright.actors.repair.record import surveyed
 from loopwright.actors.repair.shelf import Shelf
 from loopwright.actors.repair.task import Acceptance, Baseline, Findings, Pick, Program, Proposal, Source
-from loopwright.actors.work import Attempt, StepFailed, evaluator
+from loopwright.actors.work import Attempt, evaluator
 from loopwright.bus.connection import Bus
 from loopwright.bus.messages import FailureClass, Usage, Verdict
 from loopwright.tools.astsearch import size

@@ -1,0 +1,121 @@
+"""The effect record of an attempt: which of its calls were made, and what they came to.
+
+A call is told by its content: what is asked for, of whom, with which arguments. The same call made again in one run of
+the handler is another occurrence of it. A call moves through this table:
+
+    (unknown) ──claimed──▶ CLAIMED ──done──▶ DONE
+        │                     ├─────failed──▶ FAILED     it said no; made again, it is the same occurrence
+        │                     └───released──▶ (unknown)  it has not happened, and may be made
+        └────────done──────────────────────▶ DONE        what changes nothing is not claimed
+
+A run of the handler, the first or a later one, in this process or another, goes through the record from its start: a
+call that is DONE is answered from it, one that FAILED fails again as often as it did, and what is not found is made.
+An occurrence is used up by its answer only, so that a call which raised, or was given up, is the same call when it is
+made again. CLAIMED outside a run means that nobody knows: such a call is never made again before somebody does.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+from pydantic import JsonValue
+
+from loopwright.bus.messages import Effect, EffectPhase, StepOrder, Usage
+
+DIGITS = 32
+"""Hexadecimal digits of a digest; enough for no two calls of an attempt to share one."""
+NOTHING = Usage()
+
+
+class Place(NamedTuple):
+    """Where a call stands on record."""
+
+    call: str
+    """Digest of what is asked for."""
+    occurrence: int
+    """Counts from one."""
+
+
+def digest_of(what: Literal["ask", "call"], name: str, arguments: JsonValue) -> str:
+    """Return what tells a call from every other: the same for the same content, in any process."""
+    content = json.dumps([what, name, arguments], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:DIGITS]
+
+
+def key_of(ns: str, order: StepOrder, place: Place) -> str:
+    """Return the key by which a tool can tell a call, however often it hears of it."""
+    parts = [ns, order.goal, order.step, order.attempt, order.role, *place]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class EffectRecord:
+    """What is on record of an attempt's calls."""
+
+    def __init__(self) -> None:
+        self.claimed: dict[Place, Effect] = {}
+        """Calls of which nobody knows yet whether they happened."""
+        self.done: dict[Place, Effect] = {}
+        self.failed: dict[Place, list[Effect]] = {}
+        self.spent = NOTHING
+        """What all calls took together."""
+
+    def take(self, effect: Effect) -> None:
+        """Take in one entry."""
+        place = Place(effect.call, effect.occurrence)
+        match effect.phase:
+            case EffectPhase.HELD:
+                return
+            case EffectPhase.CLAIMED:
+                self.claimed[place] = effect
+                return
+            case EffectPhase.DONE:
+                self.done[place] = effect
+            case EffectPhase.FAILED:
+                self.failed.setdefault(place, []).append(effect)
+            case EffectPhase.RELEASED:
+                pass
+        self.claimed.pop(place, None)
+        if effect.usage != NOTHING:
+            self.spent += effect.usage
+
+
+class Run:
+    """One run of the handler through the record of its attempt."""
+
+    def __init__(self, record: EffectRecord) -> None:
+        self._record = record
+        self._taken: set[Place] = set()
+        self._failures: Counter[Place] = Counter()
+
+    @contextmanager
+    def taking(self, call: str) -> Iterator[Place]:
+        """Take the next occurrence of a call while the body makes it; it is given back if the body raises."""
+        occurrence = 1
+        while (place := Place(call, occurrence)) in self._taken:
+            occurrence += 1
+        self._taken.add(place)
+        try:
+            yield place
+        except BaseException:
+            self._taken.discard(place)
+            raise
+
+    def recall(self, place: Place) -> Effect | None:
+        """Return how a call ended that is on record; None: it is still to be made."""
+        failures = self._record.failed.get(place, ())
+        if (heard := self._failures[place]) < len(failures):
+            self._failures[place] += 1
+            return failures[heard]
+        return self._record.done.get(place)
+
+
+def in_doubt(claim: Effect) -> str:
+    """Return what a person should know of a call of which nobody knows whether it happened."""
+    arguments = json.dumps(claim.arguments, ensure_ascii=False)[:500]
+    return (
+        f"{claim.name} with {arguments} may or may not have happened, and nothing here can tell. "
+        f"Look for the key {claim.key}, and go on by hand."
+    )
