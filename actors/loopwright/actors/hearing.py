@@ -9,7 +9,7 @@ from datetime import datetime
 
 from loopwright.actors.decide import unreadable_evaluation, unreadable_result
 from loopwright.actors.loop import unknown_loop
-from loopwright.actors.standing import Event, Opened, Over, evolve
+from loopwright.actors.standing import Event, Opened, Over, Standing, evolve
 from loopwright.actors.stopping import Stop, outcome_of
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import read_at, read_goal
@@ -55,6 +55,20 @@ def stand_in(delivery: Delivery, why: str) -> Message | None:
     if subject.kind == "result":
         return unreadable_result(*place, why)
     return unreadable_evaluation(*place, subject["judge"], why)
+
+
+def why_unexpected(standing: Standing, answer: Result | Evaluation) -> str:
+    """Return in a word or two why nobody waits for an answer that was understood; one of six, to be counted.
+
+    It may be late, or said twice, or made up by somebody who was never asked.
+    """
+    if standing.over:
+        return "goal over"
+    if answer.step != standing.step:
+        return "other step"
+    if standing.attempt(answer.attempt) is None:
+        return "attempt settled" if answer.attempt <= standing.begun else "attempt not begun"
+    return "already answered" if isinstance(answer, Result) else "judge not waited for"
 
 
 async def read_goal_of(bus: Bus, delivery: Delivery) -> Goal:

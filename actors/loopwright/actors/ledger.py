@@ -33,6 +33,14 @@ class Loaded:
     revision: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A decision on record, and its place in the stream."""
+
+    decision: Decision
+    seq: int
+
+
 NOTHING = Loaded()
 """What is on record for a goal that is new."""
 
@@ -55,18 +63,19 @@ class Ledger:
         if stored is None:
             return NOTHING
         decision = await self._read(stored)
-        if decision is None:
-            decision = next((found for found in reversed(await self.decisions(goal)) if found), None)
-        elif decision.number > 1:
+        if decision is not None and decision.number > 1:
             first = await self._bus.first(self._subject(goal))
-            decision = decision.of(await self._read(first) if first else None)
+            opening = await self._read(first) if first else None
+            decision = decision.of(opening) if opening and opening.number == 1 else None
+        if decision is None:  # somebody has written something else among them
+            decision = next(reversed(await decisions_of(self._bus, goal)), None)
         return Loaded(decision, stored.seq)
 
-    async def decisions(self, goal: str) -> list[Decision]:
+    async def decisions(self, goal: str) -> list[Known]:
         """Return every decision on record for a goal, in order."""
-        return await decisions_of(self._bus, goal)
+        return await known_of(self._bus, goal)
 
-    async def write(self, goal: str, loaded: Loaded, seen: str, events: tuple[Event, ...], after: Standing) -> Decision:
+    async def write(self, goal: str, loaded: Loaded, seen: str, events: tuple[Event, ...], after: Standing) -> Known:
         """Put the next decision on record, after whose `events` the goal stands as told, and remember it.
 
         Raises:
@@ -81,7 +90,7 @@ class Ledger:
         )
         if not after.over:
             self._remember(goal, Loaded(decision, revision))
-        return decision
+        return Known(decision, revision)
 
     def _remember(self, goal: str, loaded: Loaded) -> None:
         self._known[goal] = loaded
@@ -98,15 +107,29 @@ class Ledger:
 async def read_decision(bus: Bus, stored: Stored) -> Decision | None:
     """Return the decision in a message, without what stands in the goal's first; None if it holds something else."""
     try:
-        return Decision.model_validate_json(await bus.body(stored.data, stored.headers))
+        decision = Decision.model_validate_json(await bus.body(stored.data, stored.headers))
+        refuse_another_goal(decision, stored.subject)
     except (ValidationError, Unreadable) as error:
         log.warning("decision.unreadable", subject=stored.subject, seq=stored.seq, reason=str(error)[:200])
         return None
+    return decision
+
+
+def refuse_another_goal(decision: Decision, subject: str) -> None:
+    """Raise unless a decision is about the goal on whose subject it stands."""
+    goal = decision.standing.goal.goal
+    if goal != subject.rpartition(".")[2]:
+        raise Unreadable(f"it is a decision on the goal {goal}")
 
 
 async def decisions_of(bus: Bus, goal: str) -> list[Decision]:
     """Return every decision on record for a goal that can be read, in order, each with all that the goal brings."""
+    return [known.decision for known in await known_of(bus, goal)]
+
+
+async def known_of(bus: Bus, goal: str) -> list[Known]:
+    """Return the same with each decision's place in the stream."""
     subject = Subject.of("decision", ns=bus.ns, goal=goal)
-    found = [await read_decision(bus, stored) for stored in await bus.record([str(subject)])]
-    readable = [decision for decision in found if decision is not None]
-    return [decision.of(readable[0]) for decision in readable]
+    found = [(await read_decision(bus, stored), stored.seq) for stored in await bus.record([str(subject)])]
+    readable = [(decision, seq) for decision, seq in found if decision is not None]
+    return [Known(decision.of(readable[0][0]), seq) for decision, seq in readable]

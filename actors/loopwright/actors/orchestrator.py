@@ -13,18 +13,18 @@ import anyio
 import structlog
 
 from loopwright.actors.dead import bury
-from loopwright.actors.decide import Decision, open_goal, sends, turn
-from loopwright.actors.hearing import hear, read_goal_of, refused_goal, says_it_all, stand_in
+from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
+from loopwright.actors.hearing import hear, read_goal_of, refused_goal, says_it_all, stand_in, why_unexpected
 from loopwright.actors.leases import Leases
-from loopwright.actors.ledger import NOTHING, Ledger, Loaded
+from loopwright.actors.ledger import NOTHING, Known, Ledger, Loaded
 from loopwright.actors.loop import Loop
 from loopwright.actors.serving import serve
 from loopwright.actors.standing import Event, Standing, fold
 from loopwright.bus.connection import BODY, Bus, delivery_id
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Cancel, Ended, Message, Output, Result, StepOrder, Timer
-from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, Subject
+from loopwright.bus.messages import Cancel, Ended, Evaluation, Message, Output, Result, StepOrder, Timer
+from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, TIMERS, Subject
 
 log = structlog.get_logger()
 
@@ -53,14 +53,15 @@ class Orchestrator:
     async def run(self, stopping: anyio.Event) -> None:
         """Take turns until `stopping` is set."""
         ns = self._bus.ns
-        heard = [f"{PREFIX}.{kind}.{ns}.>" for kind in ("result", "eval", "ctl", "due")]
+        heard = [f"{PREFIX}.{kind}.{ns}.>" for kind in ("result", "eval", "ctl")]
         goals = await self._bus.consumer(INTAKE, f"goals-{ns}", [f"{PREFIX}.goal.{ns}.>"])
         answers = await self._bus.consumer(LOOP, f"orchestrators-{ns}", heard)
-        async with goals, answers, anyio.create_task_group() as keeping:
+        timers = await self._bus.consumer(TIMERS, f"timers-{ns}", [f"{PREFIX}.due.{ns}.>"])
+        async with goals, answers, timers, anyio.create_task_group() as keeping:
             log.info("orchestrator.ready", loops=sorted(self._loops))
             keeping.start_soon(self._leases.keep, name="leases")
             async with anyio.create_task_group() as tasks:
-                for inbox, handle in ((goals, self.take_goal), (answers, self.take_answer)):
+                for inbox, handle in ((goals, self.take_goal), (answers, self.take_answer), (timers, self.take_answer)):
                     tasks.start_soon(partial(serve, inbox, handle, hands=HANDS, stopping=stopping))
             keeping.cancel_scope.cancel()
 
@@ -121,15 +122,15 @@ class Orchestrator:
             if events is None:
                 return False
             if not events or after is None:
-                if contended:
-                    await self._repeat(goal, seen, output_in(said, delivery))
+                if not (contended and await self._repeat(goal, seen, output_in(said, delivery))):
+                    reject(loaded, said)
                 return True
             try:
-                decision = await self._ledger.write(goal, loaded, seen, events, after)
+                known = await self._ledger.write(goal, loaded, seen, events, after)
             except GuardLost:
                 loaded, contended = None, True
                 continue
-            await self._send(decision, output_in(said, delivery))
+            await self._send(known, output_in(said, delivery))
             return True
 
     def _events(
@@ -142,41 +143,55 @@ class Orchestrator:
             return None, None
         return turn(loaded.decision.standing, said, delivery.time)
 
-    async def _repeat(self, goal: str, seen: str, output: Output | None) -> None:
-        """Send again what the decision on `seen` sends: whoever wrote it may have died before sending."""
-        for decision in await self._ledger.decisions(goal):
-            if decision.seen == seen:
-                await self._send(decision, output)
+    async def _repeat(self, goal: str, seen: str, output: Output | None) -> bool:
+        """Send again what the decision on `seen` sends: whoever wrote it may have died before sending.
 
-    async def _send(self, decision: Decision, output: Output | None) -> None:
-        """Send what follows from a decision, all at once; what is there already stays."""
+        Return whether there is one.
+        """
+        found = [known for known in await self._ledger.decisions(goal) if known.decision.seen == seen]
+        for known in found:
+            await self._send(known, output)
+        return bool(found)
+
+    async def _send(self, known: Known, output: Output | None) -> None:
+        """Send what follows from a decision, all at once; what is there already, and was said since, stays."""
+        decision = known.decision
         messages = tuple(sends(decision.standing, decision.events, output))
         if len(messages) == 1:
-            await self._send_one(messages[0], decision.seen)
+            await self._send_one(messages[0], known)
             return
         async with anyio.create_task_group() as tasks:
             for message in messages:
-                tasks.start_soon(self._send_one, message, decision.seen)
+                tasks.start_soon(self._send_one, message, known)
 
-    async def _send_one(self, message: Message, cause: str) -> None:
+    async def _send_one(self, message: Message, known: Known) -> None:
         try:
-            await self._sent(message, cause)
-        except GuardLost as known:
-            log.info("send.known", subject=str(known))
+            await self._sent(message, known.decision.seen, known.seq)
+        except GuardLost as taken:
+            log.info("send.known", subject=str(taken))
 
-    async def _sent(self, message: Message, cause: str) -> None:
+    async def _sent(self, message: Message, cause: str, after: int) -> None:
         ns = self._bus.ns
         match message:
             case StepOrder(goal=goal, role=role, step=step, attempt=attempt):
                 subject = Subject.of("step", ns=ns, role=role, goal=goal, step=step, attempt=attempt)
-                await self._bus.publish_first(subject, message, id=f"{goal}-{role}-{step}-{attempt}", cause=cause)
+                id_ = f"{goal}-{role}-{step}-{attempt}"
+                await self._bus.publish_first(subject, message, id=id_, cause=cause, after=after)
             case Ended(goal=goal):
                 subject = Subject.of("event", ns=ns, goal=goal)
-                await self._bus.publish_first(subject, message, id=f"{goal}-ended", cause=cause)
+                await self._bus.publish_first(subject, message, id=f"{goal}-ended", cause=cause, after=after)
+                self._bus.forget_timer(goal, DEADLINE)  # it would wake us for nothing
             case Timer():
                 await self._bus.set_timer(message)
             case _:
                 raise AssertionError(f"nobody sends {type(message).__name__}")
+
+
+def reject(loaded: Loaded, said: Message | tuple[Event, ...]) -> None:
+    """Say so when an answer is of no use; a word that may always be said twice is not worth a line."""
+    if loaded.decision is not None and isinstance(said, Result | Evaluation):
+        why = why_unexpected(loaded.decision.standing, said)
+        log.info("answer.unexpected", reason=why, goal=said.goal, step=said.step, attempt=said.attempt)
 
 
 def output_in(said: Message | tuple[Event, ...], delivery: Delivery) -> Output | None:

@@ -135,7 +135,10 @@ class Workplace:
             return True
         if await Run(self._bus, GoalId(order.goal)).ended():
             return False
-        return first or await self._bus.last(place_of(self._bus, order)) is None
+        if first:
+            return True
+        answered = await self._bus.last(place_of(self._bus, order))
+        return answered is None or answered.seq < delivery.seq
 
     async def _do(self, order: StepOrder, delivery: Delivery) -> None:
         """Do the step under its lease; it is called off when the goal ends."""
@@ -163,7 +166,8 @@ class Workplace:
     async def _put_on_record(self, order: StepOrder, said: Result | Evaluation, delivery: Delivery) -> None:
         subject = place_of(self._bus, order)
         try:
-            await self._bus.publish_first(subject, said, id=str(subject), cause=delivery_id(delivery))
+            cause = delivery_id(delivery)
+            await self._bus.publish_first(subject, said, id=str(subject), cause=cause, after=delivery.seq)
         except GuardLost:
             log.info("step.answered_elsewhere", subject=str(subject))
         await delivery.done()

@@ -80,7 +80,8 @@ class Run:
 
         await self._bus.ends.listen()
         with self._bus.ends.telling(self.goal, note):
-            if not self._new and (found := await self.ended()):
+            missed = not self._new or self._bus.ends.may_have_ended(self.goal)
+            if missed and (found := await self.ended()):
                 return found
             pauses = chain(LOOKS, repeat(LOOKS[-1]))
             while True:

@@ -66,8 +66,12 @@ class Bus:
         headers = Envelope(id, f"/loopwright/{self.name}", goal=goal, cause=cause).headers(kind)
         return await self.write(str(subject), encode(message), headers, guard=guard)
 
-    async def publish_first(self, subject: Subject, message: Message, *, id: str, cause: str = "") -> int:
-        """Write the first message on a subject; one that cannot be read does not count, and is written over.
+    async def publish_first(
+        self, subject: Subject, message: Message, *, id: str, cause: str = "", after: int = 0
+    ) -> int:
+        """Write the first message on a subject; what does not count is written over.
+
+        One that cannot be read does not count, nor one that stood in the stream before `after`, when nobody had asked.
 
         Raises:
             GuardLost: another was there first.
@@ -78,7 +82,9 @@ class Bus:
                 return await self.publish(subject, message, id=id, cause=cause, guard=guard)
             except GuardLost:
                 taken = await self.last(subject)
-                if taken is None or taken.seq == guard or await self.message(type(message), taken) is not None:
+                if taken is None or taken.seq == guard:
+                    raise
+                if taken.seq > after and await self.message(type(message), taken) is not None:
                     raise
                 log.warning("place.retaken", subject=str(subject), seq=taken.seq)
                 guard = taken.seq
@@ -131,6 +137,15 @@ class Bus:
             "ce-type": TYPE.format("due"),
         }
         await self.write(str(Subject.of("timer", ns=self.ns, goal=timer.goal, id=timer.id)), encode(due), headers)
+
+    def forget_timer(self, goal: str, id: str) -> None:
+        """Have the broker forget a timer; the word may be lost, for a timer that comes too late changes nothing."""
+        timer = Subject.of("timer", ns=self.ns, goal=goal, id=id)
+        try:
+            # It takes the timer's place, and is gone itself in a second.
+            self.nc.send(str(timer), headers=header_block({"Nats-Rollup": "sub", "Nats-TTL": "1s"}))
+        except NatsError as error:
+            log.info("bus.unheard", subject=str(timer), reason=reason_of(error))
 
     @property
     def address(self) -> str:

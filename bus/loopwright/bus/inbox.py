@@ -202,7 +202,9 @@ class Inbox:
             settle(self._takers.popleft(), None)
         try:
             await self._unsubscribe()
-            while self._ready:
+            if self._ahead:
+                self._forget_the_consumer()
+            while self._ready and not self._ahead:
                 await self._ready.popleft().later()
         except NatsError as lost:
             log.info("inbox.left_behind", consumer=self._consumer, reason=str(lost) or type(lost).__name__)
@@ -300,6 +302,10 @@ class Inbox:
             log.info("inbox.unreachable", consumer=self._consumer, reason=str(error) or type(error).__name__)
             return
         self._asked += missing
+
+    def _forget_the_consumer(self) -> None:
+        """Have the server forget a passing consumer at once: it keeps no more than so many, and each costs memory."""
+        self._nc.send(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}")
 
     async def _unsubscribe(self) -> None:
         if self._subscription is not None:

@@ -11,12 +11,18 @@ from nats.js.api import (
 from nats.js.errors import BadRequestError, NotFoundError
 
 from loopwright.bus.messages import KEPT
-from loopwright.bus.subjects import DEAD, INTAKE, LOOP, stream_subjects
+from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS, stream_subjects
 
 WAITING = 100_000
 """Goals that may wait in the intake; one more is refused."""
 MAX_MESSAGE = 980_000
 """Bytes of one message with its headers; leaves room for a dead letter's reason below the server's 1 MB."""
+READERS = 20_000
+"""Consumers that a stream may have: one for each that reads a record just now. The server's own limit is 1,000."""
+DEAD_LETTERS = 100_000
+"""Dead letters that are kept; the newest push out the oldest. Anybody who may publish can make one, for ever."""
+DEAD_BYTES = 500_000_000
+"""Bytes of dead letters that are kept: garbage must not fill the disk that the trajectories need."""
 BLOBS = "lw_blobs"
 BLOBS_STREAM = f"OBJ_{BLOBS}"
 BLOBS_KEPT = 2 * KEPT
@@ -42,14 +48,29 @@ STREAMS = (
         max_msg_size=MAX_MESSAGE,
         storage=StorageType.FILE,
         allow_direct=True,
+        max_consumers=READERS,
+        description="Every trajectory: the queue of steps, the state, the record",
+    ),
+    StreamConfig(
+        # Apart from the record: where messages may be scheduled the server lets anybody who may publish roll up the
+        # whole stream, which leaves nothing of it but his own message.
+        name=TIMERS,
+        subjects=stream_subjects(TIMERS),
+        retention=RetentionPolicy.LIMITS,
+        max_age=KEPT,
+        max_msg_size=MAX_MESSAGE,
+        storage=StorageType.FILE,
         allow_msg_schedules=True,
         allow_msg_ttl=True,
-        description="Every trajectory: the queue of steps, the state, the record",
+        description="Deadlines that the broker holds, and those that have come",
     ),
     StreamConfig(
         name=DEAD,
         subjects=stream_subjects(DEAD),
         retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        max_msgs=DEAD_LETTERS,
+        max_bytes=DEAD_BYTES,
         max_age=KEPT,
         storage=StorageType.FILE,
         allow_direct=True,

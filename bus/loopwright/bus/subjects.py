@@ -40,6 +40,7 @@ class Kind:
 
 INTAKE = "INTAKE"
 LOOP = "LOOP"
+TIMERS = "TIMERS"
 DEAD = "DEAD"
 
 KINDS: dict[str, Kind] = {
@@ -95,8 +96,8 @@ KINDS: dict[str, Kind] = {
             "expects that there is none yet: a goal ends once",
         ),
         Kind("ctl", ("ns", "goal"), LOOP, "client → orchestrators, workers", "a repeated word changes nothing"),
-        Kind("timer", ("ns", "goal", "id"), LOOP, "orchestrator → the broker", "one timer a subject, the last wins"),
-        Kind("due", ("ns", "goal", "id"), LOOP, "the broker → orchestrators", "a late timer changes nothing"),
+        Kind("timer", ("ns", "goal", "id"), TIMERS, "orchestrator → the broker", "one timer a subject, the last wins"),
+        Kind("due", ("ns", "goal", "id"), TIMERS, "the broker → orchestrators", "a late timer changes nothing"),
         Kind(
             "dead",
             ("ns", "role", "goal", "step"),
@@ -178,7 +179,7 @@ def of_goal(ns: str, goal: str) -> list[str]:
     return [
         ".".join([PREFIX, kind.name, *({"ns": ns, "goal": goal}.get(token, "*") for token in kind.tokens)])
         for kind in KINDS.values()
-        if kind.stream == LOOP and kind.name not in {"timer", "due"}
+        if kind.stream == LOOP
     ]
 
 

@@ -12,7 +12,7 @@ from nats.js.errors import NotFoundError
 from loopwright.bus import Bus, connect_bus
 from loopwright.bus.durability import promise
 from loopwright.bus.errors import BusError
-from loopwright.bus.subjects import DEAD, INTAKE, LOOP
+from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS
 from loopwright.tools.sandbox import self_test
 
 
@@ -51,7 +51,7 @@ async def on_the_bus(bus: Bus) -> AsyncIterator[Finding]:
     """Yield what is found on the bus."""
     yield Finding("bus", True, f"{bus.address}, {str(bus.nc.connected_server_version).strip('<>')}")
     yield Finding("promise", True, await promise(bus))
-    for stream in (INTAKE, LOOP, DEAD):
+    for stream in (INTAKE, LOOP, TIMERS, DEAD):
         info = await bus.js.stream_info(stream)
         count, copies = info.state.messages, info.config.num_replicas or 1
         dead = stream == DEAD and count > 0

@@ -17,7 +17,7 @@ from loopwright.bus import Bus, Outcome, Run, Status, StopReason
 from loopwright.bus.client import Goals
 from loopwright.bus.envelope import MAX_BODY, TYPE, encode
 from loopwright.bus.messages import Due, Evaluation, Goal, Result, StepOrder
-from loopwright.bus.subjects import INTAKE, LOOP
+from loopwright.bus.subjects import INTAKE, LOOP, TIMERS
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
@@ -27,6 +27,7 @@ CONSUMERS = (
     (LOOP, "orchestrators-default"),
     (LOOP, "role-default-guess"),
     (LOOP, "role-default-near"),
+    (TIMERS, "timers-default"),
 )
 HEARD = [
     b"lw.v1.goal.default.guessing",
@@ -148,7 +149,7 @@ async def test_a_place_that_garbage_took_before_its_time_is_taken_back(
 async def settled_when_ready(bus: Bus) -> None:
     """Wait until the actors are there and have heard everything."""
     with anyio.fail_after(10):
-        wanted = {name for _, name in CONSUMERS[1:]}
+        wanted = {name for stream, name in CONSUMERS if stream == LOOP}
         while not wanted <= {info.name for info in await bus.js.consumers_info(LOOP)}:  # noqa: ASYNC110 - it knows
             await anyio.sleep(0.02)
     await settled(bus)

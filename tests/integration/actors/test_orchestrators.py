@@ -18,7 +18,7 @@ from loopwright.bus.connection import delivery_id
 from loopwright.bus.envelope import encode, read_goal
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Ended, Limits
-from loopwright.bus.subjects import INTAKE, LOOP, Subject
+from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, Subject
 from loopwright.deploy.embedded import Server
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
@@ -102,7 +102,7 @@ async def test_an_orchestrator_that_died_behind_a_later_decision_has_its_message
     made = Result(goal="g1", step="work", attempt=1, output={"number": 1})
     place = Subject.of("result", ns="default", goal="g1", step="work", attempt=1)
     await bus.publish_first(place, made, id="made")
-    heard = [f"lw.v1.{kind}.default.>" for kind in ("result", "eval", "ctl", "due")]
+    heard = [f"lw.v1.{kind}.default.>" for kind in ("result", "eval", "ctl")]
     async with await bus.consumer(LOOP, "orchestrators-default", heard) as inbox:
         with anyio.fail_after(5):
             delivery = await inbox.receive()
@@ -118,8 +118,7 @@ async def test_the_broker_holds_the_deadline_while_nobody_of_ours_runs(bus: Bus,
     async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
         with anyio.fail_after(5):
             await Orchestrator(bus, {"guessing": guessing}).take_goal(await inbox.receive())
-    timers, _ = await bus.reader(["lw.v1.due.default.>"], after=lambda: 0)
-    async with timers:
+    async with await bus.consumer(TIMERS, "timers-default", ["lw.v1.due.default.>"]) as timers:
         with anyio.fail_after(5):
             due = await timers.receive()
     async with fleet(bus) as goals:

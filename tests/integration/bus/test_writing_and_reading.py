@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from nats.js.errors import APIError
 
 from loopwright.bus import Bus, Goals, Result, Trajectory
 from loopwright.bus.connection import BODY, BY_REFERENCE
@@ -13,7 +14,7 @@ from loopwright.bus.envelope import MAX_BODY
 from loopwright.bus.errors import GuardLost, IntakeFull, Refused, Unreadable
 from loopwright.bus.messages import Cancel, Due, Ended, Outcome, Status, StopReason, Timer
 from loopwright.bus.streams import STREAMS
-from loopwright.bus.subjects import INTAKE, LOOP, Subject
+from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, Subject
 
 type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
 
@@ -146,13 +147,31 @@ async def test_the_same_goal_twice_is_one_goal(bus: Bus) -> None:
 
 
 async def test_the_broker_says_when_a_time_has_come(bus: Bus) -> None:
-    inbox, _ = await bus.reader(["lw.v1.due.default.g1.*"], after=lambda: 0)
-    async with inbox:
+    async with await bus.consumer(TIMERS, "test", ["lw.v1.due.default.g1.*"]) as inbox:
         await bus.set_timer(Timer(goal="g1", id="tea", at=datetime.now(UTC) + timedelta(seconds=0.5)))
         with anyio.fail_after(5):
             delivery = await inbox.receive()
     assert delivery.subject == "lw.v1.due.default.g1.tea"
     assert Due.model_validate_json(delivery.data) == Due(goal="g1", id="tea")
+
+
+async def test_a_timer_that_was_forgotten_leaves_nothing_behind(bus: Bus) -> None:
+    for goal in ("g1", "g2"):
+        await bus.set_timer(Timer(goal=goal, id="tea", at=datetime.now(UTC) + timedelta(seconds=1.5)))
+    bus.forget_timer("g1", "tea")
+    async with await bus.consumer(TIMERS, "test", ["lw.v1.due.default.>"]) as inbox:
+        with anyio.fail_after(5):
+            assert (await inbox.receive()).subject == "lw.v1.due.default.g2.tea"
+    state = (await bus.js.stream_info(TIMERS, subjects_filter=">")).state
+    assert state.subjects == {"lw.v1.due.default.g2.tea": 1}
+
+
+@pytest.mark.parametrize("header", [{"Nats-Rollup": "all"}, {"Nats-Rollup": "sub"}, {"Nats-TTL": "1s"}])
+async def test_nobody_who_may_publish_can_erase_the_record(bus: Bus, header: dict[str, str]) -> None:
+    await bus.publish(PLACE, result(), id="a", guard=0)
+    with pytest.raises(APIError):
+        await bus.js.publish(str(PLACE), b"", headers=header)
+    assert (await bus.js.stream_info(LOOP)).state.messages == 1
 
 
 async def test_the_last_message_on_a_subject_is_found_whatever_its_writer_put_around_it(bus: Bus, speak: Speak) -> None:
@@ -221,3 +240,13 @@ async def test_a_body_beyond_what_a_message_holds_is_read_by_reference(bus: Bus)
         await bus.publish_first(PLACE, result(), id="b")
     (entry,) = await Trajectory(bus, "g1").so_far()
     assert entry.message == large
+
+
+async def test_whoever_has_read_a_record_leaves_nothing_behind(bus: Bus) -> None:
+    await bus.publish(PLACE, result(), id="a", guard=0)
+    for _ in range(20):
+        assert len(await bus.record([str(PLACE)])) == 1
+    await bus.nc.flush()
+    with anyio.fail_after(5):
+        while (await bus.js.stream_info(LOOP)).state.consumer_count:  # noqa: ASYNC110 - the server knows
+            await anyio.sleep(0.02)

@@ -6,7 +6,18 @@ from hypothesis import strategies as st
 
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.names import is_token, new_goal_id
-from loopwright.bus.subjects import DEAD, INTAKE, KINDS, LOOP, Subject, number_in, of_goal, stream_subjects, table
+from loopwright.bus.subjects import (
+    DEAD,
+    INTAKE,
+    KINDS,
+    LOOP,
+    TIMERS,
+    Subject,
+    number_in,
+    of_goal,
+    stream_subjects,
+    table,
+)
 
 tokens = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=63)
 
@@ -87,7 +98,7 @@ def test_goal_ids_are_tokens_and_never_the_same() -> None:
 
 
 def test_every_kind_has_a_stream_or_may_be_lost() -> None:
-    kept = {subject for stream in (INTAKE, LOOP, DEAD) for subject in stream_subjects(stream)}
+    kept = {subject for stream in (INTAKE, LOOP, TIMERS, DEAD) for subject in stream_subjects(stream)}
     assert kept == {f"lw.v1.{kind}.>" for kind in KINDS} - {"lw.v1.live.>"}
 
 
