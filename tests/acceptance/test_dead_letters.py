@@ -91,7 +91,12 @@ async def test_a_step_that_nobody_survived_is_found_understood_and_tried_again(
     assert f"failed: crashed: {why}" in shown.out
     assert shown.out.splitlines()[-1].endswith("ended: failed (error)")
     assert document.document["body"]["input"] == {"luck": 7}
-    assert [entry["subject"].split(".")[2] for entry in document.document["history"]] == ["step", "result", "event"]
+    assert [entry["subject"].split(".")[2] for entry in document.document["history"]] == [
+        "step",
+        "effect",
+        "result",
+        "event",
+    ]
     assert (unsure.code, unsure.out) == (2, "")
     assert unsure.sentence == "Error: Nobody can be asked here: add --yes."
     assert (retried.code, retried.out) == (0, "g1-retry-1\n")
