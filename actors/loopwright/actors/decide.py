@@ -6,10 +6,10 @@ record can be acted on again after a crash, and the repeated sends are refused a
 A goal goes on like this. It is opened, and planned where the loop has a planner; the steps of the plan are done one
 after the other. The baseline is judged where the loop asks for it. Then attempts at the step are made, up to `width`
 of them under way: one is made, the others are judged. When a bound is reached no attempt is begun any more, and the
-goal ends when those under way are settled, for they may yet succeed; a deadline, a cancellation or a failure that
-nothing will mend ends it at once. An attempt that is accepted ends the step, and the last step the goal, as soon as
-every earlier one is settled: the earliest wins, however slow its evaluators were. What is not waited for (a duplicate,
-a late message, an answer to an attempt that is settled) leads to no decision at all.
+goal ends when those under way are settled, for they may yet succeed; a deadline, a cancellation, a role that nobody
+serves or a failure that nothing will mend ends it at once. An attempt that is accepted ends the step, and the last step
+the goal, as soon as every earlier one is settled: the earliest wins, however slow its evaluators were. What is not
+waited for (a duplicate, a late message, an answer to an attempt that is settled) leads to no decision at all.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,8 @@ from loopwright.actors.standing import (
     evolve,
     fold,
 )
-from loopwright.actors.stopping import Stop, deadline_reached, outcome_of, reason_to_stop, stop_at_once
+from loopwright.actors.stopping import Stop, deadline_reached, no_role, outcome_of, reason_to_stop, stop_at_once
+from loopwright.actors.unserved import Unserved, roles_waited_for
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
     Cancel,
@@ -126,6 +127,8 @@ def hear(standing: Standing, message: Message) -> tuple[tuple[Event, ...], Stop 
             return (), Stop(StopReason.CANCELLED, message.why or "It was called off.", status=Status.CANCELED)
         case Due(id="deadline"):
             return (), deadline_reached(standing)
+        case Unserved(role=role) if role in roles_waited_for(standing):
+            return (), no_role(role, message.seconds)
         case _:
             return (), None
 
@@ -235,7 +238,7 @@ def work(standing: Standing, attempt: int) -> StepOrder:
         loop=loop.name,
         step=standing.step,
         attempt=attempt,
-        role=loop.plan if loop.plan and standing.step == PLAN else loop.work,
+        role=standing.maker,
         input=goal.input,
         task=standing.task,
         before=standing.before,

@@ -31,6 +31,10 @@ class Leases:
         finally:
             del self._held[delivery]
 
+    def count(self) -> int:
+        """Return how many they are."""
+        return len(self._held)
+
     async def keep(self) -> None:
         """Say that all are being worked on, three times a lease, until cancelled."""
         while True:

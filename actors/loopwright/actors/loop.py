@@ -19,6 +19,8 @@ class Bounds(BaseModel):
     """Seconds from acceptance to the end."""
     step_timeout: Seconds = 120.0
     """Seconds that one worker may take over one attempt."""
+    unserved: Seconds = 30.0
+    """Seconds that a goal waits for a role that nobody serves."""
     patience: int = Field(default=3, ge=1)
     """Distinct proposals without a better score before the loop counts as stuck."""
     width: int = Field(default=1, ge=1, le=64)

@@ -7,6 +7,7 @@ refuse what is there already.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 
 import anyio
@@ -17,13 +18,17 @@ from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
 from loopwright.actors.hearing import hear, read_goal_of, refused_goal, says_it_all, stand_in, why_unexpected
 from loopwright.actors.leases import Leases
 from loopwright.actors.ledger import NOTHING, Known, Ledger, Loaded
+from loopwright.actors.lookout import Lookout
 from loopwright.actors.loop import Loop
+from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
 from loopwright.actors.standing import Event, Standing, fold
+from loopwright.actors.unserved import UNSERVED
 from loopwright.bus.connection import BODY, Bus, delivery_id
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Cancel, Ended, Evaluation, Message, Output, Result, StepOrder, Timer
+from loopwright.bus.messages import Cancel, Due, Ended, Evaluation, Message, Output, Result, StepOrder, Timer
+from loopwright.bus.presence import ORCHESTRATOR
 from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, TIMERS, Subject
 
 log = structlog.get_logger()
@@ -49,6 +54,7 @@ class Orchestrator:
         self._loops = loops
         self._ledger = Ledger(bus)
         self._leases = Leases()
+        self._lookout = Lookout(bus)
 
     async def run(self, stopping: anyio.Event) -> None:
         """Take turns until `stopping` is set."""
@@ -57,7 +63,8 @@ class Orchestrator:
         goals = await self._bus.consumer(INTAKE, f"goals-{ns}", [f"{PREFIX}.goal.{ns}.>"])
         answers = await self._bus.consumer(LOOP, f"orchestrators-{ns}", heard)
         timers = await self._bus.consumer(TIMERS, f"timers-{ns}", [f"{PREFIX}.due.{ns}.>"])
-        async with goals, answers, timers, anyio.create_task_group() as keeping:
+        there = announced(self._bus, ORCHESTRATOR, stopping, loops=tuple(sorted(self._loops)))
+        async with goals, answers, timers, self._lookout.kept(), there, anyio.create_task_group() as keeping:
             log.info("orchestrator.ready", loops=sorted(self._loops))
             keeping.start_soon(self._leases.keep, name="leases")
             async with anyio.create_task_group() as tasks:
@@ -95,6 +102,8 @@ class Orchestrator:
             early = says_it_all(delivery)
             refuse_poison(delivery, EARLY if early else MAX_DELIVERIES)
             message = await hear(self._bus, delivery)
+            if isinstance(message, Due) and message.id == UNSERVED:
+                message = await self._look_again(message, delivery.time)
         except Unreadable as error:
             await bury(self._bus, delivery, str(error), role="orchestrator")
             message = stand_in(delivery, str(error))
@@ -105,6 +114,11 @@ class Orchestrator:
             return True
         await bury(self._bus, delivery, f"nothing is on record for the goal {goal}", role="orchestrator")
         return False
+
+    async def _look_again(self, due: Due, at: datetime) -> Message | None:
+        """Return what it means that the time has come to look who is there; None if it means nothing."""
+        loaded = await self._ledger.load(due.goal, sure=True)
+        return await self._lookout.look_again(loaded.decision.standing, at) if loaded.decision else None
 
     async def _turn(self, goal: str, delivery: Delivery, said: Message | tuple[Event, ...]) -> bool:
         """Take one turn: recall, decide, write, send; read the record if another was faster. False: nobody knows it.
@@ -124,6 +138,8 @@ class Orchestrator:
             if not events or after is None:
                 if not (contended and await self._repeat(goal, seen, output_in(said, delivery))):
                     reject(loaded, said)
+                elif loaded.decision:
+                    await self._lookout.mind(loaded.decision.standing, delivery.time)
                 return True
             try:
                 known = await self._ledger.write(goal, loaded, seen, events, after)
@@ -131,6 +147,7 @@ class Orchestrator:
                 loaded, contended = None, True
                 continue
             await self._send(known, output_in(said, delivery))
+            await self._lookout.mind(known.decision.standing, delivery.time)
             return True
 
     def _events(

@@ -178,6 +178,11 @@ class Standing(Frozen):
         return self.loop.bounds.under(self.goal.limits)
 
     @property
+    def maker(self) -> Token:
+        """The role whose workers make what the step asks for."""
+        return self.loop.plan if self.loop.plan and self.step == PLAN else self.loop.work
+
+    @property
     def is_decided(self) -> bool:
         """Whether an attempt was accepted and no earlier one, which would be preferred, may still be."""
         best = self.best

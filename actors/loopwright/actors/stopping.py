@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from loopwright.actors.standing import Standing
+from loopwright.actors.unserved import nobody_serves
 from loopwright.bus.messages import TEXT, FailureClass, Outcome, Status, StopReason
 
 FATAL = {
@@ -78,6 +79,11 @@ def deadline_reached(standing: Standing) -> Stop:
     """Return the stop at the deadline."""
     seconds = standing.bounds.deadline
     return Stop(StopReason.DEADLINE, f"Its {seconds:g} seconds ran out.", evidence={"deadline": seconds})
+
+
+def no_role(role: str, seconds: float) -> Stop:
+    """Return the stop where nobody serves a role that the goal waits for."""
+    return Stop(StopReason.NO_ROLE, nobody_serves(role), evidence={"role": role, "unserved": round(seconds, 1)})
 
 
 def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:

@@ -15,6 +15,7 @@ from loopwright.actors.dead import bury
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.holding import Holding
 from loopwright.actors.leases import Leases
+from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
 from loopwright.actors.work import Worker, glimpse
 from loopwright.bus.client import Run
@@ -52,7 +53,8 @@ class Workplace:
         bus, role = self._bus, self._worker.role
         inbox = await bus.consumer(LOOP, f"role-{bus.ns}-{role}", [f"{PREFIX}.step.{bus.ns}.{role}.>"])
         await bus.ends.listen()
-        async with self._worker.resources(bus) as self._resources, inbox, anyio.create_task_group() as keeping:
+        there = announced(bus, role, stopping, hands=self._hands, busy=self._leases.count)
+        async with self._worker.resources(bus) as self._resources, inbox, there, anyio.create_task_group() as keeping:
             log.info("worker.ready", role=role, hands=self._hands)
             keeping.start_soon(self._leases.keep, name="leases")
             await serve(inbox, self.take, hands=self._hands, stopping=stopping)

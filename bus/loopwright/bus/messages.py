@@ -268,6 +268,7 @@ class StopReason(StrEnum):
     COST = "cost"  #: the money is spent
     PLATEAU = "plateau"  #: the score stopped improving, or there is nothing left to try
     HOPS = "hops"  #: the chain of messages is too long
+    NO_ROLE = "no_role"  #: a step waits for a role that nobody serves
     REJECTED = "rejected"  #: it cannot be worked on as it was given
     CANCELLED = "cancelled"  #: somebody called it off
     ERROR = "error"  #: something that more attempts will not mend
@@ -326,3 +327,33 @@ class Live(Message):
     attempt: int
     text: Text = ""
     """What it does now; empty when it has finished."""
+
+
+class Activity(StrEnum):
+    """What a process does about new work."""
+
+    SERVING = "serving"  #: takes it
+    DRAINING = "draining"  #: finishes what it has, and goes
+
+
+class Presence(Message):
+    """A process says that it is there, and for which role; it says so again and again, for as long as that is true."""
+
+    kind: Literal["presence"] = "presence"
+    role: Token
+    """What it serves; `orchestrator` for one of those."""
+    process: Token
+    """Tells it from every other process, for as long as anybody remembers."""
+    name: str = ""
+    host: str = ""
+    pid: Count = 0
+    version: str = ""
+    """Of Loopwright; empty for a worker of another make."""
+    state: Activity = Activity.SERVING
+    hands: Count = 0
+    """Steps that it does at once; none for an orchestrator."""
+    busy: Count = 0
+    """Steps that it does now."""
+    loops: tuple[Token, ...] = ()
+    """What an orchestrator can run."""
+    started: datetime | None = None

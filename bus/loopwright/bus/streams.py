@@ -1,4 +1,4 @@
-"""The streams and the object store that the subjects live in, and how they come to be."""
+"""The streams, the object store and the bucket of keys that the bus consists of, and how they come to be."""
 
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -27,6 +27,10 @@ BLOBS = "lw_blobs"
 BLOBS_STREAM = f"OBJ_{BLOBS}"
 BLOBS_KEPT = 2 * KEPT
 """Seconds that an object is kept. One that is used again is renewed at half of that: it outlives every record of it."""
+PRESENCE = "lw_presence"
+PRESENCE_STREAM = f"KV_{PRESENCE}"
+FORGOTTEN = 60.0
+"""Seconds after which a key goes whose writer has set no time for it, and a mark that one has gone."""
 NAME_IN_USE = 10058
 
 STREAMS = (
@@ -76,12 +80,28 @@ STREAMS = (
         allow_direct=True,
         description="Messages that nobody could understand or survive, as they came",
     ),
+    StreamConfig(
+        name=PRESENCE_STREAM,
+        subjects=[f"$KV.{PRESENCE}.>"],
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        max_age=FORGOTTEN,
+        duplicate_window=FORGOTTEN,
+        storage=StorageType.MEMORY,  # it is said anew within seconds; on disk every renewal would be a sync
+        allow_direct=True,
+        allow_msg_ttl=True,
+        allow_rollup_hdrs=True,
+        deny_delete=True,
+        subject_delete_marker_ttl=FORGOTTEN,
+        description="Which processes are there, and which roles they serve",
+    ),
 )
 OBJECTS = ObjectStoreConfig(bucket=BLOBS, description="Workspaces and large bodies, by content", ttl=BLOBS_KEPT)
 
 
 async def ensure(js: JetStreamContext) -> None:
-    """Make the streams and the object store exist; leave what an operator has configured as it is."""
+    """Make all of them exist; leave what an operator has configured as it is."""
     for config in STREAMS:
         try:
             await js.stream_info(str(config.name))

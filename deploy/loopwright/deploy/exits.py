@@ -42,7 +42,7 @@ def of_outcome(outcome: Outcome) -> Exit:
             return Exit.CANCELLED
         case Status.REJECTED, _:
             return Exit.USAGE
-        case _, StopReason.ERROR:
+        case _, StopReason.ERROR | StopReason.NO_ROLE:
             return Exit.ERROR
         case _:
             return Exit.NOT_CONVERGED

@@ -41,6 +41,7 @@ EXAMPLES: dict[str, dict[str, JsonValue]] = {
     },
     "live": {"goal": "fix-7", "worker": "me", "role": "code", "step": "work", "attempt": 1, "text": "tests run"},
     "outcome": {"goal": "fix-7", "loop": "repair", "status": "failed", "reason": "plateau", "score": 0.75},
+    "presence": {"role": "tests", "process": "5f0a", "host": "here", "state": "draining", "hands": 4, "busy": 1},
 }
 
 tokens = st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=1, max_size=63)
@@ -142,7 +143,7 @@ def test_an_example_keeps_its_schema_and_its_model(kind: str) -> None:
     assert model.model_validate(EXAMPLES[kind])
 
 
-@pytest.mark.parametrize("kind", DOCUMENTS)
+@pytest.mark.parametrize("kind", [kind for kind in DOCUMENTS if "goal" in DOCUMENTS[kind].model_fields])
 def test_schema_and_model_refuse_the_same_goal_id(kind: str) -> None:
     wrong = EXAMPLES[kind] | {"goal": "Not A Token"}
     assert not Draft202012Validator(schema_of(kind)).is_valid(wrong)

@@ -1,0 +1,53 @@
+"""An orchestrator's eye on who serves which role, so that no goal waits for somebody who is not there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import structlog
+
+from loopwright.actors.standing import Standing
+from loopwright.actors.unserved import Unserved, look_again, roles_waited_for
+from loopwright.bus.connection import Bus
+from loopwright.bus.presence import Roster, roster, serves
+
+log = structlog.get_logger()
+
+
+class Lookout:
+    """Knows who is there from what it hears; asks nobody while all roles are served."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._roster = Roster()
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Listen while the body runs."""
+        async with roster(self._bus) as self._roster:
+            yield
+
+    async def mind(self, standing: Standing, at: datetime) -> None:
+        """Have the broker say when to look again at a goal that waits for a role which nobody serves now."""
+        missing = [role for role in roles_waited_for(standing) if not self._roster.serves(role)]
+        if missing:
+            log.info("role.unserved", goal=standing.goal.goal, roles=missing)
+            await self._bus.set_timer(look_again(standing.goal.goal, at, standing.bounds.unserved))
+
+    async def look_again(self, standing: Standing, at: datetime) -> Unserved | None:
+        """Return the role that nobody has served for longer than the goal waits; None if all is well, or not sure yet.
+
+        Where it is not sure the broker will say once more when to look.
+        """
+        goal = standing.goal.goal
+        missing = [role for role in roles_waited_for(standing) if not await self._is_served(role)]
+        if not missing:
+            return None
+        seconds, role = max((self._roster.unserved(role), role) for role in missing)
+        if seconds < standing.bounds.unserved:
+            await self._bus.set_timer(look_again(goal, at, standing.bounds.unserved - seconds))
+            return None
+        return Unserved(goal=goal, role=role, seconds=seconds)
+
+    async def _is_served(self, role: str) -> bool:
+        return self._roster.serves(role) or await serves(self._bus, role)

@@ -1,0 +1,63 @@
+"""A process that is known to be there: who it is, what it serves, and that it goes."""
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import anyio
+
+from loopwright.bus.connection import Bus
+from loopwright.bus.messages import Activity, Presence
+from loopwright.bus.presence import RENEWAL, say, take_back
+
+VERSION = version("loopwright")
+
+
+@asynccontextmanager
+async def announced(
+    bus: Bus,
+    role: str,
+    stopping: anyio.Event,
+    *,
+    hands: int = 0,
+    busy: Callable[[], int] = lambda: 0,
+    loops: tuple[str, ...] = (),
+) -> AsyncIterator[None]:
+    """Have it known that this process serves a role while the body runs, and from `stopping` on that it will go."""
+    ours = Presence(
+        role=role,
+        process=secrets.token_hex(8),  # a process id is no name: every container has its first
+        name=bus.name,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=VERSION,
+        hands=hands,
+        loops=loops,
+        started=datetime.now(UTC),
+    )
+
+    async def renew() -> None:
+        while not stopping.is_set():
+            with anyio.move_on_after(RENEWAL):
+                await stopping.wait()
+            say(bus, as_it_is())
+        while True:
+            await anyio.sleep(RENEWAL)
+            say(bus, as_it_is())
+
+    def as_it_is() -> Presence:
+        state = Activity.DRAINING if stopping.is_set() else Activity.SERVING
+        return ours.model_copy(update={"busy": busy(), "state": state})
+
+    say(bus, as_it_is())
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(renew, name=f"presence {role}")
+            yield
+            tasks.cancel_scope.cancel()
+    finally:
+        take_back(bus, ours)

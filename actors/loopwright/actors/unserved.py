@@ -1,0 +1,41 @@
+"""A step whose role nobody serves: how an orchestrator comes to look again, and what is said of it.
+
+The broker holds the time, as for a deadline, and only for a goal that sends a step which nobody would take; whoever
+hears the time come looks who is there now. So a goal whose roles are served costs nothing.
+"""
+
+from datetime import datetime, timedelta
+
+from loopwright.actors.phases import Phase
+from loopwright.actors.standing import Standing
+from loopwright.bus.messages import Message, Timer
+from loopwright.bus.names import Token
+
+UNSERVED = "unserved"
+"""The id of the timer; a goal has one for all its roles."""
+
+
+class Unserved(Message):
+    """Nobody has served a role for some time, as an orchestrator has found; never on the bus."""
+
+    goal: Token
+    role: Token
+    seconds: float
+
+
+def roles_waited_for(standing: Standing) -> tuple[Token, ...]:
+    """Return the roles whose answers a goal waits for, each once."""
+    roles: dict[Token, None] = {}
+    for attempt in standing.under_way:
+        roles.update(dict.fromkeys((standing.maker,) if attempt.phase is Phase.WORKING else attempt.waiting))
+    return tuple(roles)
+
+
+def look_again(goal: str, at: datetime, seconds: float) -> Timer:
+    """Return the timer at which to look again who serves a goal's roles, so many seconds after `at`."""
+    return Timer(goal=goal, id=UNSERVED, at=at + timedelta(seconds=max(1.0, seconds)))
+
+
+def nobody_serves(role: str) -> str:
+    """Return the sentence for a person."""
+    return f"Nobody serves the role {role}: start `loopwright worker {role}`."

@@ -1,0 +1,156 @@
+"""Who is there: one key for each process and role, renewed while the process lives, gone soon after it has.
+
+The keys lie in a bucket, for whoever asks: ``$KV.lw_presence.{ns}.{role}.{process}``. Each is written with a time to
+live, so that it lapses by itself, and with no acknowledgement, for the next renewal is never far. Whoever has to know
+at every moment listens to the same writes (`roster`), and never asks. Protocol: NATS ADR-8 (keys) and ADR-43 (times to
+live).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+import structlog
+from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
+
+from loopwright.bus.answers import persistently, reason_of, translated
+from loopwright.bus.connection import Bus
+from loopwright.bus.envelope import body_of, encode, validate
+from loopwright.bus.errors import Unreadable
+from loopwright.bus.messages import Activity, Presence
+from loopwright.bus.reading import read_all
+from loopwright.bus.streams import PRESENCE, PRESENCE_STREAM
+from loopwright.bus.subjects import LOOP
+from loopwright.bus.wire import Arrival, Headers, header_block
+
+log = structlog.get_logger()
+
+RENEWAL = 2.0
+"""Seconds between two renewals of a key."""
+LIFE = 5
+"""Whole seconds after which a key that is not renewed lapses."""
+ORCHESTRATOR = "orchestrator"
+"""What stands for a role in the key of an orchestrator."""
+
+
+class Roster:
+    """Who serves which role, as far as it was heard."""
+
+    def __init__(self, clock: Callable[[], float] = anyio.current_time) -> None:
+        self._clock = clock
+        self._serving: dict[str, dict[str, float]] = {}
+        self._served: dict[str, float] = {}
+        self._since = self._heard = clock()
+
+    def serves(self, role: str) -> bool:
+        """Tell whether anybody takes work for a role."""
+        now = self._clock()
+        return any(until > now for until in self._serving.get(role, {}).values())
+
+    def unserved(self, role: str) -> float:
+        """Return for how many seconds nobody has served a role, for certain; 0 if somebody does.
+
+        Only time counts in which we heard anybody at all, such as ourselves: who was cut off knows nothing of it.
+        """
+        if self.serves(role):
+            return 0.0
+        return max(0.0, self._heard - max(self._since, self._served.get(role, self._since)))
+
+    def note(self, role: str, process: str, *, serving: bool) -> None:
+        """Take down what was heard of a process."""
+        now = self._clock()
+        if now - self._heard > LIFE:
+            self._since = now
+        self._heard = now
+        others = self._serving.pop(role, {})
+        known = {name: until for name, until in others.items() if until > now and name != process}
+        if serving:
+            known[process] = now + LIFE
+            self._served[role] = now
+        if known:
+            self._serving[role] = known
+
+
+@asynccontextmanager
+async def roster(bus: Bus) -> AsyncIterator[Roster]:
+    """Hold a roster that is kept current while the body runs."""
+    kept = Roster()
+
+    def heard(arrival: Arrival) -> None:
+        presence = presence_at(arrival.subject, arrival.data, arrival.headers)
+        if presence is not None:
+            kept.note(presence.role, presence.process, serving=presence.state is Activity.SERVING)
+        elif not arrival.data:
+            kept.note(*arrival.subject.split(".")[-2:], serving=False)
+
+    async with bus.overhear(f"$KV.{PRESENCE}.{bus.ns}.>", heard):
+        for presence in await present(bus):
+            kept.note(presence.role, presence.process, serving=presence.state is Activity.SERVING)
+        yield kept
+
+
+async def present(bus: Bus) -> list[Presence]:
+    """Return every process that is there, once for each role that it serves.
+
+    Raises:
+        BusUnreachable: no answer for a minute.
+    """
+    stored = await read_all(bus.nc, bus.js, PRESENCE_STREAM, [f"$KV.{PRESENCE}.{bus.ns}.>"])
+    found = [presence_at(each.subject, each.data, each.headers) for each in stored]
+    return [presence for presence in found if presence is not None]
+
+
+async def serves(bus: Bus, role: str) -> bool:
+    """Tell whether a worker that says nothing of itself, such as one in another language, waits for steps of a role.
+
+    Raises:
+        BusUnreachable: no answer for a minute.
+    """
+
+    async def ask() -> bool:
+        with translated(bus.nc, f"the queue of the role {role}"):
+            try:
+                queue = await bus.js.consumer_info(LOOP, f"role-{bus.ns}-{role}")
+            except NotFoundError:
+                return False
+        return bool(queue.num_waiting)
+
+    return await persistently(bus.nc, ask)
+
+
+def say(bus: Bus, presence: Presence) -> None:
+    """Say that a process is there; while the server is away nothing is said, for the next time is soon."""
+    _put(bus, presence, encode(presence), {"Nats-TTL": str(LIFE)})
+
+
+def take_back(bus: Bus, presence: Presence) -> None:
+    """Say that a process has gone, before its key would lapse."""
+    _put(bus, presence, b"", {"KV-Operation": "PURGE", "Nats-Rollup": "sub", "Nats-TTL": str(LIFE)})
+
+
+def _put(bus: Bus, presence: Presence, data: bytes, headers: Headers) -> None:
+    if not bus.nc.is_connected:
+        return
+    try:
+        bus.nc.send(key_of(bus.ns, presence), data, headers=header_block(headers))
+    except NatsError as error:
+        log.info("presence.unsaid", role=presence.role, reason=reason_of(error))
+
+
+def key_of(ns: str, presence: Presence) -> str:
+    """Return the subject of a process's key."""
+    return f"$KV.{PRESENCE}.{ns}.{presence.role}.{presence.process}"
+
+
+def presence_at(subject: str, data: bytes, headers: Headers) -> Presence | None:
+    """Return what a key holds; None for a mark that it has gone, and for what cannot be read."""
+    *_, role, process = subject.split(".")
+    if not data:
+        return None
+    try:
+        body = body_of(Presence, data, headers)
+        return validate(Presence, {**(body if isinstance(body, dict) else {}), "role": role, "process": process})
+    except Unreadable as error:
+        log.info("presence.unreadable", key=subject, reason=str(error))
+        return None

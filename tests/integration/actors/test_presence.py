@@ -1,0 +1,85 @@
+"""Who is there is known at every moment, and a goal for somebody who is not there is told so."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+
+import anyio
+import pytest
+
+from loopwright.actors import Loop, Worker, Workplace
+from loopwright.actors.decide import open_goal
+from loopwright.actors.lookout import Lookout
+from loopwright.actors.standing import fold
+from loopwright.bus import Bus, Goal, Outcome, Run, Status, StopReason
+from loopwright.bus.client import Goals
+from loopwright.bus.messages import Activity, Presence
+from loopwright.bus.presence import present
+from loopwright.bus.subjects import LOOP
+
+type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+
+
+@pytest.fixture
+def hasty(guessing: Loop) -> Loop:
+    return guessing.model_copy(update={"bounds": guessing.bounds.model_copy(update={"unserved": 2.0})})
+
+
+async def end_of(run: Run, seconds: float = 15) -> Outcome:
+    with anyio.fail_after(seconds):
+        return await run.outcome()
+
+
+async def found(bus: Bus, wanted: Callable[[list[Presence]], bool]) -> list[Presence]:
+    with anyio.fail_after(5):
+        while not wanted(there := await present(bus)):  # noqa: ASYNC110 - the keys tell
+            await anyio.sleep(0.02)
+    return there
+
+
+async def test_every_process_of_a_fleet_is_there_and_gone_with_it(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    async with fleet(bus, guesser, judge):
+        there = await found(bus, lambda there: len(there) == 3)
+    by_role = {each.role: each for each in there}
+    assert by_role.keys() == {"guess", "near", "orchestrator"}
+    assert by_role["orchestrator"].loops == ("guessing",)
+    assert (by_role["guess"].hands, by_role["guess"].busy, by_role["guess"].state) == (1, 0, Activity.SERVING)
+    assert by_role["guess"].version
+    await found(bus, lambda there: not there)
+
+
+async def test_a_role_that_nobody_serves_is_told_to_the_goal_s_owner(
+    bus: Bus, fleet: Fleet, guesser: Worker, hasty: Loop
+) -> None:
+    async with fleet(bus, guesser, loop=hasty) as goals:
+        outcome = await end_of(await goals.submit("guessing", {"target": 1}))
+    assert (outcome.status, outcome.reason) == (Status.FAILED, StopReason.NO_ROLE)
+    assert outcome.why == "Nobody serves the role near: start `loopwright worker near`."
+    assert 2 <= outcome.seconds < 8
+
+
+async def test_whoever_comes_in_time_is_waited_for(
+    bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker, hasty: Loop
+) -> None:
+    stopping = anyio.Event()
+    async with fleet(bus, guesser, loop=hasty) as goals, anyio.create_task_group() as tasks:
+        run = await goals.submit("guessing", {"target": 2})
+        await anyio.sleep(0.5)
+        tasks.start_soon(Workplace(bus, judge).run, stopping)
+        assert (await end_of(run)).reason is StopReason.ACCEPTED
+        stopping.set()
+
+
+async def test_a_worker_that_says_nothing_of_itself_is_there_while_it_waits_for_steps(bus: Bus, guessing: Loop) -> None:
+    standing = fold(None, open_goal(Goal(goal="g1", loop="guessing"), guessing, datetime.now(UTC)))
+    assert standing is not None
+    lookout, timer = Lookout(bus), "lw.v1.timer.default.g1.unserved"
+    async with await bus.consumer(LOOP, "role-default-guess", ["lw.v1.step.default.guess.>"]) as inbox:
+        with anyio.move_on_after(0.2):
+            await inbox.receive()  # leaves a request at the server
+        assert await lookout.look_again(standing, datetime.now(UTC)) is None
+        assert await bus.last(timer) is None
+    assert await lookout.look_again(standing, datetime.now(UTC)) is None
+    assert await bus.last(timer) is not None, "nobody is there, and nobody will look again"

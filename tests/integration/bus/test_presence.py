@@ -1,0 +1,83 @@
+"""Keys of processes: there while they are renewed, gone soon after, and heard by whoever keeps a roster."""
+
+from collections.abc import Callable
+
+import anyio
+import pytest
+
+from loopwright.bus import Bus
+from loopwright.bus.messages import Activity, Presence
+from loopwright.bus.presence import LIFE, present, roster, say, serves, take_back
+from loopwright.bus.subjects import LOOP
+
+OURS = Presence(role="tests", process="5f0a", name="me", hands=2)
+KEY = "$KV.lw_presence.default.tests.5f0a"
+
+
+async def until(true: Callable[[], bool]) -> None:
+    with anyio.fail_after(5):
+        while not true():  # noqa: ASYNC110 - what was said is on its way
+            await anyio.sleep(0.01)
+
+
+async def test_a_process_that_says_it_is_there_is_there_until_it_takes_it_back(bus: Bus) -> None:
+    async with roster(bus) as kept:
+        say(bus, OURS)
+        await bus.nc.flush()
+        assert await present(bus) == [OURS]
+        await until(lambda: kept.serves("tests"))
+        take_back(bus, OURS)
+        await bus.nc.flush()
+        assert await present(bus) == []
+        await until(lambda: not kept.serves("tests"))
+
+
+async def test_a_process_that_says_nothing_any_more_is_gone_soon(bus: Bus) -> None:
+    store = await bus.js.key_value("lw_presence")
+    async with roster(bus) as kept:
+        say(bus, OURS)
+        began = anyio.current_time()
+        watched = await store.watch("default.tests.*")
+        with anyio.fail_after(LIFE + 3):
+            gone = [await anext(watched) for _ in range(2)][-1]
+            while gone is None or gone.value:
+                gone = await anext(watched)
+        assert anyio.current_time() - began == pytest.approx(LIFE, abs=1.5)
+        assert not kept.serves("tests")
+        assert await present(bus) == []
+        await watched.stop()  # type: ignore[no-untyped-call]
+
+
+async def test_a_roster_knows_who_was_there_before_it(bus: Bus) -> None:
+    say(bus, OURS)
+    say(bus, OURS.model_copy(update={"role": "lint", "state": Activity.DRAINING}))
+    await bus.nc.flush()
+    async with roster(bus) as kept:
+        assert (kept.serves("tests"), kept.serves("lint"), kept.serves("code")) == (True, False, False)
+
+
+async def test_a_worker_in_another_language_says_it_with_an_empty_object(bus: Bus) -> None:
+    async with roster(bus) as kept:
+        await bus.nc.publish(KEY, b"{}")
+        await bus.nc.flush()
+        await until(lambda: kept.serves("tests"))
+        assert await present(bus) == [Presence(role="tests", process="5f0a")]
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[", b'{"state": "asleep"}'])
+async def test_what_cannot_be_read_is_nobody(bus: Bus, body: bytes) -> None:
+    async with roster(bus) as kept:
+        await bus.nc.publish(KEY, body)
+        say(bus, OURS.model_copy(update={"role": "lint"}))
+        await until(lambda: kept.serves("lint"))
+        assert not kept.serves("tests")
+        assert [each.role for each in await present(bus)] == ["lint"]
+
+
+async def test_who_waits_for_steps_serves_without_a_word(bus: Bus) -> None:
+    assert not await serves(bus, "tests")
+    async with await bus.consumer(LOOP, "role-default-tests", ["lw.v1.step.default.tests.>"]) as inbox:
+        assert not await serves(bus, "tests")
+        with anyio.move_on_after(0.2):
+            await inbox.receive()
+        assert await serves(bus, "tests")
