@@ -42,6 +42,19 @@ def publish(url: str, subject: str, body: str, headers: str = "") -> None:
         assert lines.readline() == b"PONG\r\n"
 
 
+async def test_everybody_who_is_there_is_listed(station: Station, terminal: Terminal) -> None:
+    connected = terminal.on(station.url)
+
+    listed = await connected.run("worker", "ls")
+    there = (await connected.run("worker", "ls", "--json")).lines
+
+    roles = sorted(each["role"] for each in there)
+    assert roles == ["accept", "accept", "orchestrator", "orchestrator", "search", "test", "test"]
+    assert {each["state"] for each in there} == {"serving"}
+    assert {each["pid"] for each in there} == {program.pid for program in station.actors.values()}
+    assert [line.split()[0] for line in listed.out.splitlines()] == ["role", *roles]
+
+
 async def test_a_goal_from_our_own_client(station: Station) -> None:
     async with connect(station.url) as goals:
         run = await goals.submit("repair", {"files": FILES}, acceptance={"files": HIDDEN})

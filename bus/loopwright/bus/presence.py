@@ -6,7 +6,7 @@ at every moment listens to the same writes (`roster`), and never asks. Protocol:
 live).
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import anyio
@@ -99,6 +99,16 @@ async def present(bus: Bus) -> list[Presence]:
     stored = await read_all(bus.nc, bus.js, PRESENCE_STREAM, [f"$KV.{PRESENCE}.{bus.ns}.>"])
     found = [presence_at(each.subject, each.data, each.headers) for each in stored]
     return [presence for presence in found if presence is not None]
+
+
+async def unserved(bus: Bus, roles: Iterable[str]) -> list[str]:
+    """Return those of some roles that nobody serves now.
+
+    Raises:
+        BusUnreachable: no answer for a minute.
+    """
+    served = {each.role for each in await present(bus) if each.state is Activity.SERVING}
+    return [role for role in roles if role not in served and not await serves(bus, role)]
 
 
 async def serves(bus: Bus, role: str) -> bool:

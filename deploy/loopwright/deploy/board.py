@@ -37,6 +37,8 @@ class Board:
     """Orders that are not answered, by attempt and judge; no judge for the work itself."""
     lowest: dict[int, float] = field(default_factory=dict[int, float])
     """Lowest score that an evaluator gave to each attempt."""
+    unserved: tuple[str, ...] = ()
+    """Roles that the goal waits for and nobody serves."""
     outcome: Outcome | None = None
 
     def after(self, entry: Entry) -> Self:
@@ -49,7 +51,9 @@ class Board:
             case Evaluation() as evaluation:
                 return self._judged(evaluation)
             case Ended(outcome=outcome):
-                return replace(self, outcome=outcome, status=outcome.status.value, usage=outcome.usage, busy={})
+                return replace(
+                    self, outcome=outcome, status=outcome.status.value, usage=outcome.usage, busy={}, unserved=()
+                )
             case _:
                 return self
 

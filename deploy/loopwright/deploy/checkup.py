@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from nats.js.errors import NotFoundError
 from loopwright.bus import Bus, connect_bus
 from loopwright.bus.durability import promise
 from loopwright.bus.errors import BusError
+from loopwright.bus.messages import Activity
+from loopwright.bus.presence import ORCHESTRATOR, present
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS
 from loopwright.tools.sandbox import self_test
 
@@ -57,19 +60,21 @@ async def on_the_bus(bus: Bus) -> AsyncIterator[Finding]:
         dead = stream == DEAD and count > 0
         said = f"{count:,} messages, {info.state.bytes / 1e6:.1f} MB, {copies} replica{'s' if copies > 1 else ''}"
         yield Finding(stream.lower(), True, said + ("; see `loopwright dead ls`" if dead else ""))
+    there = Counter(each.role for each in await present(bus) if each.state is Activity.SERVING)
     for consumer in await bus.js.consumers_info(LOOP):
         role = consumer.name.removeprefix(f"role-{bus.ns}-")
         if role != consumer.name:
-            yield queue_of(f"role {role}", consumer, f"loopwright worker {role}")
+            yield queue_of(f"role {role}", consumer, there[role], f"loopwright worker {role}")
     try:
-        yield queue_of("goals", await bus.js.consumer_info(INTAKE, f"goals-{bus.ns}"), "loopwright orchestrator")
+        goals = await bus.js.consumer_info(INTAKE, f"goals-{bus.ns}")
+        yield queue_of("goals", goals, there[ORCHESTRATOR], "loopwright orchestrator")
     except NotFoundError:
         yield Finding("goals", False, "no orchestrator has ever served this bus: start `loopwright orchestrator`")
 
 
-def queue_of(what: str, consumer: ConsumerInfo, remedy: str) -> Finding:
-    """Return how a queue fares: what waits in it, what is under way, and whether anybody pulls."""
+def queue_of(what: str, consumer: ConsumerInfo, processes: int, remedy: str) -> Finding:
+    """Return how a queue fares: what waits in it, what is under way, and whether anybody is there or pulls."""
     waiting, busy, free = consumer.num_pending or 0, consumer.num_ack_pending or 0, consumer.num_waiting or 0
-    nobody = waiting > 0 and busy == 0 and free == 0
-    said = f"{waiting} waiting, {busy} under way, {free} free hands"
+    nobody = waiting + busy > 0 and processes == 0 and free == 0
+    said = f"{waiting} waiting, {busy} under way, {processes} process{'' if processes == 1 else 'es'}"
     return Finding(what, not nobody, f"{said}: nobody serves it, start `{remedy}`" if nobody else said)

@@ -20,7 +20,7 @@ HELP = {
     "run": "Run a main job from start to end, with all it needs.",
     "up": "Run a bus, an orchestrator and workers in this terminal.",
     "orchestrator": "Run one orchestrator process.",
-    "worker": "Run one worker process for one or more roles.",
+    "worker": "Run one worker process for one or more roles; `worker ls` lists who is there.",
     "goal": "Submit, show, watch, cancel and list goals.",
     "dead": "List, show, retry and drop dead letters.",
     "doctor": "Say whether all is well, and what to do if not.",

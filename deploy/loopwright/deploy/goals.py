@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from loopwright.actors.decide import Decision
+from loopwright.actors.unserved import nobody_serves, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.errors import GoalUnknown, Unreadable
 from loopwright.bus.messages import Effect, EffectPhase, Ended, Evaluation, Result, StepOrder
+from loopwright.bus.presence import unserved
 from loopwright.bus.subjects import Subject
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.screen import screen
@@ -145,9 +147,17 @@ async def show(goal: str, as_json: bool) -> int:
         if stored is None:
             raise GoalUnknown(goal)
         decision = Decision.model_validate_json(await bus.body(stored.data, stored.headers))
-        row = row_of(decision, stored.time)
+        row = row_of(decision, stored.time) | await waiting_on(bus, decision)
         click.echo(json.dumps(row, indent=2) if as_json else "\n".join(f"{name:>10}  {row[name]}" for name in row))
     return Exit.DONE
+
+
+async def waiting_on(bus: Bus, decision: Decision) -> dict[str, JsonValue]:
+    """Return the roles whose answers a goal waits for, and what is missing where nobody serves one."""
+    roles = roles_waited_for(decision.standing)
+    missing = await unserved(bus, roles)
+    told: dict[str, JsonValue] = {"waiting_on": ", ".join(roles)}
+    return told | ({"missing": " ".join(map(nobody_serves, missing))} if missing else {})
 
 
 def in_words(outcome: Outcome) -> str:

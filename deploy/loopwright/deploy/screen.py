@@ -9,6 +9,7 @@ from rich.live import Live as LiveDisplay
 from rich.table import Table
 from rich.text import Text
 
+from loopwright.actors.unserved import nobody_serves
 from loopwright.deploy.board import Board, sparkline
 
 REFRESH = 8
@@ -36,7 +37,7 @@ class Screen:
         if self._display is not None:
             self._display.update(drawn(board, monotonic() - self._began, self._where))
             return
-        news = (board.status, board.best, board.false_successes, board.judged // 10)
+        news = (board.status, board.best, board.false_successes, board.judged // 10, board.unserved)
         if news != self._told:
             self._told = news
             self._console.print(line(board, monotonic() - self._began), highlight=False, soft_wrap=True)
@@ -84,7 +85,7 @@ def line(board: Board, seconds: float) -> str:
     ]
     if board.false_successes:
         parts.append(counted(board.false_successes))
-    return " · ".join(parts)
+    return " · ".join([*parts, *map(nobody_serves, board.unserved)])
 
 
 def drawn(board: Board, seconds: float, where: str) -> Group:
@@ -104,5 +105,7 @@ def drawn(board: Board, seconds: float, where: str) -> Group:
     if board.waiting and not board.busy and board.outcome is None:
         waits = ", ".join(f"{role} ({count})" for role, count in sorted(board.waiting.items()))
         facts.add_row("waiting on", Text(waits, style="yellow"))
+    for role in board.unserved:
+        facts.add_row("missing", Text(nobody_serves(role), style="red"))
     facts.add_row("bus", Text(where, style="dim"))
     return Group(facts)

@@ -1,6 +1,7 @@
 """Following a goal for a person: its record from the start, and glimpses of its workers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import anyio
 
@@ -8,11 +9,14 @@ from loopwright.bus import Bus, Entry, Outcome, Run
 from loopwright.bus.envelope import read
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import Live
+from loopwright.bus.presence import roster, serves
 from loopwright.bus.subjects import Subject
 from loopwright.bus.wire import Arrival
 from loopwright.deploy.board import Board
 from loopwright.deploy.screen import Screen
 
+ABSENT = 3.0
+"""Seconds without anybody in a role before a person is told: those who start together are not there all at once."""
 TICK = 0.25
 """Seconds between two redraws where nothing happens: the clock moves."""
 
@@ -33,9 +37,17 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
             screen.show(board)
             await anyio.sleep(TICK)
 
+    async def look() -> None:
+        nonlocal board
+        while screen is not None:
+            missing = [role for role in board.waiting if there.unserved(role) > ABSENT]
+            board = replace(board, unserved=tuple([role for role in missing if not await serves(bus, role)]))
+            await anyio.sleep(1)
+
     glimpses = bus.overhear(str(Subject.of("live", ns=bus.ns, goal=run.goal)), glimpse)
-    async with glimpses, anyio.create_task_group() as tasks:
+    async with glimpses, roster(bus) as there, anyio.create_task_group() as tasks:
         tasks.start_soon(tick)
+        tasks.start_soon(look)
         async for entry in run:
             board = board.after(entry)
             if told is not None:

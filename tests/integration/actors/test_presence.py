@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from loopwright.actors import Loop, Worker, Workplace
-from loopwright.actors.decide import open_goal
+from loopwright.actors.decide import Decision, open_goal
 from loopwright.actors.lookout import Lookout
 from loopwright.actors.standing import fold
 from loopwright.bus import Bus, Goal, Outcome, Run, Status, StopReason
@@ -16,6 +16,7 @@ from loopwright.bus.client import Goals
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.presence import present
 from loopwright.bus.subjects import LOOP
+from loopwright.deploy.goals import waiting_on
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 
@@ -83,3 +84,22 @@ async def test_a_worker_that_says_nothing_of_itself_is_there_while_it_waits_for_
         assert await bus.last(timer) is None
     assert await lookout.look_again(standing, datetime.now(UTC)) is None
     assert await bus.last(timer) is not None, "nobody is there, and nobody will look again"
+
+
+async def test_whoever_asks_where_a_goal_stands_is_told_at_once_that_nobody_serves_its_role(
+    bus: Bus, fleet: Fleet, judge: Worker
+) -> None:
+    async with fleet(bus, judge) as goals:
+        run = await goals.submit("guessing", {"target": 2}, goal="g1")
+        with anyio.fail_after(5):
+            async for entry in run:
+                if entry.subject.kind == "step":
+                    break
+        stored = await bus.last("lw.v1.decision.default.g1")
+        assert stored is not None
+        decision = Decision.model_validate_json(stored.data)
+        assert await waiting_on(bus, decision) == {
+            "waiting_on": "guess",
+            "missing": "Nobody serves the role guess: start `loopwright worker guess`.",
+        }
+        await run.cancel()

@@ -1,12 +1,14 @@
 """What the screen knows after each message, for loops of any shape."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from loopwright.bus import Entry, Evaluation, Result, StepOrder, Subject
-from loopwright.bus.messages import Message
+from loopwright.bus import Entry, Evaluation, Outcome, Result, Status, StepOrder, StopReason, Subject
+from loopwright.bus.messages import Ended, Message
 from loopwright.deploy.board import Board, sparkline
+from loopwright.deploy.screen import line
 
 SOMEWHERE = Subject.of("event", ns="default", goal="g1")
 
@@ -60,3 +62,11 @@ def test_the_baseline_is_what_attempts_are_compared_with() -> None:
 def test_a_long_curve_is_drawn_to_its_newest_point() -> None:
     drawn = sparkline((*[0.0] * 1000, 1.0), width=10)
     assert drawn == "▁" * 9 + "█"
+
+
+def test_a_role_that_nobody_serves_is_shown_until_the_goal_is_over() -> None:
+    board = replace(told(order("near", 1, "near")), unserved=("near",))
+    assert line(board, 1.0).endswith(" · Nobody serves the role near: start `loopwright worker near`.")
+    outcome = Outcome(goal="g1", loop="guessing", status=Status.FAILED, reason=StopReason.NO_ROLE)
+    ended = Entry(2, datetime(2026, 1, 1, tzinfo=UTC), SOMEWHERE, Ended(goal="g1", outcome=outcome))
+    assert board.after(ended).unserved == ()
