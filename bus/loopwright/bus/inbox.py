@@ -30,6 +30,8 @@ EXPIRES = 5.0
 """Seconds a pull request stands at the server."""
 HEARTBEAT = 0.5
 """Seconds between two signs of life while it stands."""
+FAREWELL = 1.0
+"""Seconds that stopping may take where the server does not answer."""
 SILENCE = 2 * HEARTBEAT + 0.5
 """Seconds without a sign of life after which the request counts as lost."""
 ACK = re.compile(r"\$JS\.ACK(\.[^.]+){2,4}(\.\d+){5}(\.[^.]+)?")
@@ -152,8 +154,7 @@ class Inbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._tasks.cancel_scope.cancel()
-        with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-            await self.stop()
+        await self.stop()
         try:
             return await self._tasks.__aexit__(kind, error, trace)
         except BaseExceptionGroup as group:
@@ -179,10 +180,10 @@ class Inbox:
             BusUnreachable: the connection was closed for good.
         """
         self._refuse_a_closed_connection()
-        if self._ready:
-            return self._ready.popleft()
         if self._stopped:
             return None
+        if self._ready:
+            return self._ready.popleft()
         taker: asyncio.Future[Delivery | None] = asyncio.get_running_loop().create_future()
         self._takers.append(taker)
         self._ask_if_possible()
@@ -196,12 +197,17 @@ class Inbox:
             raise
 
     async def stop(self) -> None:
-        """Take no more: whoever waits is told so, and what nobody has taken is given back at once."""
+        """Take no more: whoever waits is told so, and what nobody has taken is given back at once.
+
+        The server drops a request whose inbox nobody listens to. What it had sent by then comes in before its answer
+        to our last word, and is waited for; unless we only read, when there is nothing to give back.
+        """
         self._stopped = True
         while self._takers:
             settle(self._takers.popleft(), None)
         try:
-            await self._unsubscribe()
+            with anyio.CancelScope(shield=True), anyio.move_on_after(FAREWELL):
+                await (self._unsubscribe() if self._ahead else self._drain())
             if self._ahead:
                 self._forget_the_consumer()
             while self._ready and not self._ahead:
@@ -306,6 +312,12 @@ class Inbox:
     def _forget_the_consumer(self) -> None:
         """Have the server forget a passing consumer at once: it keeps no more than so many, and each costs memory."""
         self._nc.send(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}")
+
+    async def _drain(self) -> None:
+        """Stop listening once the server has sent what was on its way."""
+        if self._subscription is not None and self._nc.is_connected:
+            await self._nc.leave(self._subscription)
+        await self._unsubscribe()
 
     async def _unsubscribe(self) -> None:
         if self._subscription is not None:

@@ -2,7 +2,8 @@
 
 The server passes on subjects that are not UTF-8 and header blocks that are none. nats-py 2.16 raises on both inside
 its read loop and then never reads again, while the connection looks healthy: one such message on a stream would
-silence every process that pulls from it.
+silence every process that pulls from it. It goes deaf in the same way when the answer to a flush comes in that nobody
+waits for any more.
 
 Its subscriptions have a queue and a task each, and parse every header of every message. A *lane* is a subscription
 without: its handler is called from the read loop, with bytes. `send` is its counterpart: a message goes into the
@@ -11,6 +12,7 @@ buffer that is flushed next, and nothing is awaited.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -85,6 +87,12 @@ class WireClient(Client):
         self._lanes[subscription._id] = handle
         return subscription
 
+    async def leave(self, lane: Subscription) -> None:
+        """Have nothing more sent on a lane, and return when all has come that was on its way."""
+        await self._send_unsubscribe(lane._id)
+        await self._flush_pending(force_flush=True)  # a ping does not wait for what is still to be sent
+        await self.flush()
+
     def send(self, subject: str, data: bytes = b"", *, reply: str = "", headers: bytes = b"") -> None:
         """Send a message with a header block that is written already.
 
@@ -135,6 +143,10 @@ class WireClient(Client):
             return await super()._process_headers(headers)
         except (ValueError, IndexError):
             return None
+
+    async def _process_pong(self) -> None:
+        with suppress(asyncio.InvalidStateError):  # whoever waited for it was cancelled
+            await super()._process_pong()
 
     def _build_message(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Headers | None) -> Msg:
         readable = subject.decode(errors="replace").encode()

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from loopwright.bus import Bus, Result, Trajectory, connect_bus
@@ -83,6 +84,17 @@ async def test_what_nobody_took_is_handed_back_when_an_inbox_closes(bus: Bus) ->
         with anyio.fail_after(LEASE / 2):
             delivery = await other.receive()
     assert delivery.deliveries == 2
+
+
+async def test_a_flush_that_was_given_up_does_not_silence_the_connection(bus: Bus) -> None:
+    for _ in range(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bus.nc.flush)
+            await anyio.lowlevel.checkpoint()  # it asks
+            await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    with anyio.fail_after(3):
+        await put(bus, 1)
 
 
 async def test_messages_go_to_free_hands_only(bus: Bus, server: Server) -> None:
