@@ -144,6 +144,11 @@ class WireClient(Client):
         except (ValueError, IndexError):
             return None
 
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        if not self.is_connected:  # what waits to be sent would be written to a connection that is gone
+            self._pending, self._pending_data_size = [], 0
+        await super()._close(status, do_cbs)
+
     async def _process_pong(self) -> None:
         with suppress(asyncio.InvalidStateError):  # whoever waited for it was cancelled
             await super()._process_pong()

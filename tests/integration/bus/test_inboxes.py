@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,6 +60,17 @@ async def test_an_inbox_survives_a_restart_of_the_broker(tmp_path: Path) -> None
                         delivery = await inbox.receive()
                 assert delivery.subject.endswith("g1.work.2")
                 await delivery.done()
+
+
+async def test_what_could_not_be_sent_any_more_does_not_keep_anybody_from_leaving(tmp_path: Path) -> None:
+    async with AsyncExitStack() as life:
+        server = await life.enter_async_context(embedded_server(tmp_path / "nats", sync="2m"))
+        async with connect_bus(server.url) as bus:
+            await life.aclose()
+            with anyio.fail_after(5):
+                while bus.nc.is_connected:  # noqa: ASYNC110 - the client tells nobody
+                    await anyio.sleep(0.01)
+            await bus.nc.publish("lw.v1.live.default.g1", b"nobody hears it")
 
 
 async def test_a_consumer_that_was_deleted_is_made_again(bus: Bus) -> None:
