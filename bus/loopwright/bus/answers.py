@@ -24,6 +24,8 @@ ANSWER = 5.0
 """Seconds one request to the server may take."""
 PERSISTENCE = 60.0
 """Seconds a request is repeated while the server cannot be reached."""
+LONGEST_PAUSE = 0.5
+"""Seconds between two tries: how late we may notice that the server is back."""
 UNAVAILABLE = 503
 JETSTREAM_OFF = frozenset({10039, 10076})
 """A server that says so is available, and will not do it."""
@@ -90,4 +92,4 @@ async def persistently[T](nc: Client, ask: Callable[[], Awaitable[T]]) -> T:
             log.info("bus.retry", reason=str(error))
         until = min(until, anyio.current_time() + PERSISTENCE)
         await anyio.sleep(pause)
-        pause = min(2 * pause, 2.0)
+        pause = min(2 * pause, LONGEST_PAUSE)

@@ -141,6 +141,7 @@ class Inbox:
         self._heard = anyio.current_time()
         self._gone = False
         self._stopped = False
+        self._losses = nc.losses
         self._delivered = 0
         self._newest = 0
 
@@ -227,7 +228,8 @@ class Inbox:
             self._ask_if_possible(however_few=True)
 
     def _is_silent(self) -> bool:
-        return self._asked > 0 and anyio.current_time() - self._heard > SILENCE
+        lost = self._losses != self._nc.losses  # what was asked on a connection went with it
+        return self._asked > 0 and (lost or anyio.current_time() - self._heard > SILENCE)
 
     def _refuse_a_closed_connection(self) -> None:
         """Raise if the connection was closed for good, as after a refused login: nobody would be heard any more."""
@@ -253,7 +255,7 @@ class Inbox:
         """Listen on a new inbox, so that what was asked on an old one cannot arrive any more."""
         self._reply = self._nc.new_inbox()
         self._asked, self._gone, self._heard = 0, False, anyio.current_time()
-        self._delivered = 0
+        self._delivered, self._losses = 0, self._nc.losses
         self._subscription = await self._nc.lane(self._reply, self._arrive)
 
     def _arrive(self, arrival: Arrival) -> None:

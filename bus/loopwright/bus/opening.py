@@ -83,6 +83,7 @@ async def open_connection(url: str, name: str) -> WireClient:
 
     async def on_disconnect() -> None:
         log.info("nats.disconnected")
+        nc.lose()
 
     async def on_reconnect() -> None:
         log.info("nats.reconnected")

@@ -34,6 +34,7 @@ class Publisher:
         self._asked: dict[str, tuple[asyncio.Future[PubAck], float]] = {}
         self._lane: Subscription | None = None
         self._look: asyncio.TimerHandle | None = None
+        nc.when_lost(self.lost)
 
     async def store(self, subject: str, data: bytes, headers: bytes) -> PubAck:
         """Return the server's word that it has stored a message; `headers` is a header block.

@@ -75,11 +75,27 @@ class WireClient(Client):
         super().__init__()
         self._lanes: dict[int, Handler] = {}
         self._nobody: asyncio.Future[None] | None = None
+        self._told_of_losses: list[Callable[[], None]] = []
+        self.losses = 0
+        """How often the connection was lost."""
 
     @property
     def offers_jetstream(self) -> bool:
         """Tell whether the server said, when it greeted us, that it keeps streams."""
         return bool(self._server_info.get("jetstream"))
+
+    def when_lost(self, told: Callable[[], None]) -> None:
+        """Have `told` called whenever the connection is lost."""
+        self._told_of_losses.append(told)
+
+    def lose(self) -> None:
+        """Tell whoever waits for an answer that it will not come: it is gone with the connection it was asked on."""
+        self.losses += 1
+        for answer in tuple(self._resp_map.values()):
+            if not answer.done():
+                answer.set_exception(ConnectionResetError("the connection was lost"))
+        for told in self._told_of_losses:
+            told()
 
     async def lane(self, subject: str, handle: Handler) -> Subscription:
         """Have `handle` called with everything on a subject, until the subscription is ended."""

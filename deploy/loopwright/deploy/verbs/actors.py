@@ -1,9 +1,8 @@
 """``loopwright orchestrator`` and ``loopwright worker ROLE``: one actor, one process. ``worker ls``: who is there."""
 
 import logging
-from typing import Any
-
 import sys
+from typing import Any
 
 import anyio
 import click
