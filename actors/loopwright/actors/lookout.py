@@ -1,15 +1,17 @@
 """An orchestrator's eye on who serves which role, so that no goal waits for somebody who is not there."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+import anyio
 import structlog
 
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import Unserved, look_again, roles_waited_for
 from loopwright.bus.connection import Bus
-from loopwright.bus.presence import Roster, roster, serves
+from loopwright.bus.presence import RENEWAL, Roster, roster, serves
 
 log = structlog.get_logger()
 
@@ -20,6 +22,7 @@ class Lookout:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._roster = Roster()
+        self._asked: dict[str, tuple[float, bool]] = {}
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -50,4 +53,11 @@ class Lookout:
         return Unserved(goal=goal, role=role, seconds=seconds)
 
     async def _is_served(self, role: str) -> bool:
-        return self._roster.serves(role) or await serves(self._bus, role)
+        """Tell whether a role is served, also by those who say nothing of themselves; they are asked for seldom."""
+        if self._roster.serves(role):
+            return True
+        at, served = self._asked.get(role, (-math.inf, False))
+        if anyio.current_time() - at > RENEWAL:
+            served = await serves(self._bus, role)
+            self._asked[role] = anyio.current_time(), served
+        return served

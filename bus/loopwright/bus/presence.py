@@ -41,12 +41,12 @@ class Roster:
         self._clock = clock
         self._serving: dict[str, dict[str, float]] = {}
         self._served: dict[str, float] = {}
+        self._until: dict[str, float] = {}
         self._since = self._heard = clock()
 
     def serves(self, role: str) -> bool:
         """Tell whether anybody takes work for a role."""
-        now = self._clock()
-        return any(until > now for until in self._serving.get(role, {}).values())
+        return role in self._until and self._until[role] > self._clock()
 
     def unserved(self, role: str) -> float:
         """Return for how many seconds nobody has served a role, for certain; 0 if somebody does.
@@ -70,6 +70,7 @@ class Roster:
             self._served[role] = now
         if known:
             self._serving[role] = known
+        self._until[role] = max(known.values(), default=now)
 
 
 @asynccontextmanager

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 import anyio
 import pytest
 
-from loopwright.actors import Loop, Worker, Workplace
+from loopwright.actors import Loop, Step, Worker, Workplace, worker
 from loopwright.actors.decide import Decision, open_goal
 from loopwright.actors.lookout import Lookout
 from loopwright.actors.standing import fold
-from loopwright.bus import Bus, Goal, Outcome, Run, Status, StopReason
+from loopwright.bus import Bus, Goal, Outcome, Run, Status, StepOrder, StopReason
 from loopwright.bus.client import Goals
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.presence import present
-from loopwright.bus.subjects import LOOP
+from loopwright.bus.subjects import LOOP, Subject
 from loopwright.deploy.goals import waiting_on
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
@@ -51,6 +51,28 @@ async def test_every_process_of_a_fleet_is_there_and_gone_with_it(
     await found(bus, lambda there: not there)
 
 
+async def test_a_worker_that_was_told_to_stop_is_draining_until_its_last_step_is_done(bus: Bus) -> None:
+    begun, finish, stopping = anyio.Event(), anyio.Event(), anyio.Event()
+
+    @worker("slow")
+    async def slow(step: Step[object]) -> None:
+        begun.set()
+        await finish.wait()
+
+    order = StepOrder(goal="g1", loop="l", step="work", attempt=1, role="slow")
+    place = Subject.of("step", ns="default", role="slow", goal="g1", step="work", attempt=1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Workplace(bus, slow).run, stopping)
+        await bus.publish(place, order, id="g1")
+        with anyio.fail_after(5):
+            await begun.wait()
+        stopping.set()
+        (ours,) = await found(bus, lambda there: [each.state for each in there] == [Activity.DRAINING])
+        assert (ours.role, ours.busy) == ("slow", 1)
+        finish.set()
+        await found(bus, lambda there: not there)
+
+
 async def test_a_role_that_nobody_serves_is_told_to_the_goal_s_owner(
     bus: Bus, fleet: Fleet, guesser: Worker, hasty: Loop
 ) -> None:
@@ -82,7 +104,7 @@ async def test_a_worker_that_says_nothing_of_itself_is_there_while_it_waits_for_
             await inbox.receive()  # leaves a request at the server
         assert await lookout.look_again(standing, datetime.now(UTC)) is None
         assert await bus.last(timer) is None
-    assert await lookout.look_again(standing, datetime.now(UTC)) is None
+    assert await Lookout(bus).look_again(standing, datetime.now(UTC)) is None
     assert await bus.last(timer) is not None, "nobody is there, and nobody will look again"
 
 

@@ -43,7 +43,7 @@ async def test_a_process_that_says_nothing_any_more_is_gone_soon(bus: Bus) -> No
             while gone is None or gone.value:
                 gone = await anext(watched)
         assert anyio.current_time() - began == pytest.approx(LIFE, abs=1.5)
-        assert not kept.serves("tests")
+        await until(lambda: not kept.serves("tests"))
         assert await present(bus) == []
         await watched.stop()  # type: ignore[no-untyped-call]
 
