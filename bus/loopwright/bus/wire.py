@@ -93,7 +93,7 @@ class WireClient(Client):
         self.losses += 1
         for answer in tuple(self._resp_map.values()):
             if not answer.done():
-                answer.set_exception(ConnectionResetError("the connection was lost"))
+                answer.set_exception(ConnectionClosedError())
         for told in self._told_of_losses:
             told()
 
