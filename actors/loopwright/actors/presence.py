@@ -12,7 +12,7 @@ import anyio
 
 from loopwright.bus.connection import Bus
 from loopwright.bus.messages import Activity, Presence
-from loopwright.bus.presence import RENEWAL, say, take_back
+from loopwright.bus.presence import RENEWAL, restore, say, take_back
 
 VERSION = version("loopwright")
 
@@ -41,12 +41,13 @@ async def announced(
     )
 
     async def renew() -> None:
-        while not stopping.is_set():
-            with anyio.move_on_after(RENEWAL):
-                await stopping.wait()
-            say(bus, as_it_is())
+        losses = bus.nc.losses
         while True:
-            await anyio.sleep(RENEWAL)
+            with anyio.move_on_after(RENEWAL):
+                await (anyio.sleep_forever() if stopping.is_set() else stopping.wait())
+            now = bus.nc.losses
+            if losses != now and await restore(bus):
+                losses = now
             say(bus, as_it_is())
 
     def as_it_is() -> Presence:

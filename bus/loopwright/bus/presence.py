@@ -14,10 +14,11 @@ import structlog
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from loopwright.bus import streams
 from loopwright.bus.answers import persistently, reason_of, translated
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import body_of, encode, validate
-from loopwright.bus.errors import Unreadable
+from loopwright.bus.errors import BusError, Unreadable
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.reading import read_all
 from loopwright.bus.streams import PRESENCE, PRESENCE_STREAM
@@ -128,6 +129,17 @@ async def serves(bus: Bus, role: str) -> bool:
         return bool(queue.num_waiting)
 
     return await persistently(bus.nc, ask)
+
+
+async def restore(bus: Bus) -> bool:
+    """Make the bucket exist again, which is kept in memory and goes with its server; return whether it does."""
+    try:
+        with translated(bus.nc, f"the bucket {PRESENCE}"):
+            await streams.ensure(bus.js)
+    except BusError as error:
+        log.info("presence.not_restored", reason=str(error))
+        return False
+    return True
 
 
 def say(bus: Bus, presence: Presence) -> None:

@@ -1,11 +1,14 @@
 """Who is there is known at every moment, and a goal for somebody who is not there is told so."""
 
+import os
+import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 import anyio
 import pytest
+from nats.js.errors import NotFoundError
 
 from loopwright.actors import Loop, Step, Worker, Workplace, worker
 from loopwright.actors.decide import Decision, open_goal
@@ -15,7 +18,9 @@ from loopwright.bus import Bus, Goal, Outcome, Run, Status, StepOrder, StopReaso
 from loopwright.bus.client import Goals
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.presence import present
+from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import LOOP, Subject
+from loopwright.deploy.embedded import Server, listens
 from loopwright.deploy.goals import waiting_on
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
@@ -49,6 +54,30 @@ async def test_every_process_of_a_fleet_is_there_and_gone_with_it(
     assert (by_role["guess"].hands, by_role["guess"].busy, by_role["guess"].state) == (1, 0, Activity.SERVING)
     assert by_role["guess"].version
     await found(bus, lambda there: not there)
+
+
+async def test_a_fleet_is_there_again_soon_after_its_broker_was_killed(
+    bus: Bus, server: Server, fleet: Fleet, judge: Worker
+) -> None:
+    async with fleet(bus, judge):
+        await found(bus, lambda there: len(there) == 2)
+        dead = server.pid
+        os.kill(dead, signal.SIGKILL)
+        with anyio.fail_after(15):
+            while server.pid == dead or not await listens(server.url):  # noqa: ASYNC110 - its process tells
+                await anyio.sleep(0.01)
+        with anyio.fail_after(5):
+            while not await has_bucket(bus):  # noqa: ASYNC110 - the server tells
+                await anyio.sleep(0.05)
+        await found(bus, lambda there: len(there) == 2)
+
+
+async def has_bucket(bus: Bus) -> bool:
+    try:
+        await bus.js.stream_info(PRESENCE_STREAM)
+    except NotFoundError:
+        return False
+    return True
 
 
 async def test_a_worker_that_was_told_to_stop_is_draining_until_its_last_step_is_done(bus: Bus) -> None:

@@ -9,6 +9,7 @@ from loopwright.bus import Bus
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.presence import LIFE, present, roster, say, serves, take_back
 from loopwright.bus.subjects import LOOP
+from loopwright.bus.wire import Arrival, header_block
 
 OURS = Presence(role="tests", process="5f0a", name="me", hands=2)
 KEY = "$KV.lw_presence.default.tests.5f0a"
@@ -33,19 +34,20 @@ async def test_a_process_that_says_it_is_there_is_there_until_it_takes_it_back(b
 
 
 async def test_a_process_that_says_nothing_any_more_is_gone_soon(bus: Bus) -> None:
-    store = await bus.js.key_value("lw_presence")
-    async with roster(bus) as kept:
+    heard: list[Arrival] = []
+    async with bus.overhear(KEY, heard.append):
         say(bus, OURS)
-        began = anyio.current_time()
-        watched = await store.watch("default.tests.*")
-        with anyio.fail_after(LIFE + 3):
-            gone = [await anext(watched) for _ in range(2)][-1]
-            while gone is None or gone.value:
-                gone = await anext(watched)
-        assert anyio.current_time() - began == pytest.approx(LIFE, abs=1.5)
-        await until(lambda: not kept.serves("tests"))
-        assert await present(bus) == []
-        await watched.stop()  # type: ignore[no-untyped-call]
+        await until(lambda: len(heard) == 1)
+    assert heard[0].headers["Nats-TTL"] == str(LIFE)
+    watched = await (await bus.js.key_value("lw_presence")).watch("default.tests.*")
+    bus.nc.send(KEY, heard[0].data, headers=header_block({"Nats-TTL": "1"}))
+    began = anyio.current_time()
+    with anyio.fail_after(4):
+        while (entry := await anext(watched)) is None or entry.value:
+            pass
+    assert anyio.current_time() - began == pytest.approx(1, abs=0.9)
+    assert await present(bus) == []
+    await watched.stop()  # type: ignore[no-untyped-call]
 
 
 async def test_a_roster_knows_who_was_there_before_it(bus: Bus) -> None:
