@@ -1,6 +1,7 @@
 """An orchestrator's eye on who serves which role, so that no goal waits for somebody who is not there."""
 
 import math
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -9,11 +10,14 @@ import anyio
 import structlog
 
 from loopwright.actors.standing import Standing
-from loopwright.actors.unserved import Unserved, look_again, roles_waited_for
+from loopwright.actors.unserved import UNSERVED, Unserved, look_again, roles_waited_for
 from loopwright.bus.connection import Bus
 from loopwright.bus.presence import RENEWAL, Roster, roster, serves
 
 log = structlog.get_logger()
+
+REMEMBERED = 10_000
+"""Goals whose timers we take back when they end; one that is forgotten fires in vain."""
 
 
 class Lookout:
@@ -23,6 +27,7 @@ class Lookout:
         self._bus = bus
         self._roster = Roster()
         self._asked: dict[str, tuple[float, bool]] = {}
+        self._minded: OrderedDict[str, None] = OrderedDict()
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -32,10 +37,17 @@ class Lookout:
 
     async def mind(self, standing: Standing, at: datetime) -> None:
         """Have the broker say when to look again at a goal that waits for a role which nobody serves now."""
+        goal = standing.goal.goal
+        if standing.over and goal in self._minded:
+            del self._minded[goal]
+            self._bus.forget_timer(goal, UNSERVED)
         missing = [role for role in roles_waited_for(standing) if not self._roster.serves(role)]
         if missing:
-            log.info("role.unserved", goal=standing.goal.goal, roles=missing)
-            await self._bus.set_timer(look_again(standing.goal.goal, at, standing.bounds.unserved))
+            log.info("role.unserved", goal=goal, roles=missing)
+            await self._bus.set_timer(look_again(goal, at, standing.bounds.unserved))
+            self._minded[goal] = None
+            if len(self._minded) > REMEMBERED:
+                self._minded.popitem(last=False)
 
     async def look_again(self, standing: Standing, at: datetime) -> Unserved | None:
         """Return the role that nobody has served for longer than the goal waits; None if all is well, or not sure yet.

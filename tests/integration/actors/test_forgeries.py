@@ -117,7 +117,7 @@ async def test_a_goal_takes_its_timer_with_it_when_it_ends(
             async for entry in run:
                 if entry.subject.kind == "step":
                     break
-        assert await timers(bus) == {"lw.v1.timer.default.g1.deadline"}
+        assert "lw.v1.timer.default.g1.deadline" in await timers(bus)
         async with fleet(bus, guesser, orchestrators=0):
             await end_of(run)
     with anyio.fail_after(5):
