@@ -68,12 +68,12 @@ class Ledger:
             opening = await self._read(first) if first else None
             decision = decision.of(opening) if opening and opening.number == 1 else None
         if decision is None:  # somebody has written something else among them
-            decision = next(reversed(await decisions_of(self._bus, goal)), None)
+            decision = next(reversed(await decisions_of(self._bus, goal, upto=stored.seq)), None)
         return Loaded(decision, stored.seq)
 
-    async def decisions(self, goal: str) -> list[Known]:
-        """Return every decision on record for a goal, in order."""
-        return await known_of(self._bus, goal)
+    async def decisions(self, goal: str, *, upto: int) -> list[Known]:
+        """Return every decision on record for a goal, in order; the last is known to stand at `upto` or behind."""
+        return await known_of(self._bus, goal, upto=upto)
 
     async def write(self, goal: str, loaded: Loaded, seen: str, events: tuple[Event, ...], after: Standing) -> Known:
         """Put the next decision on record, after whose `events` the goal stands as told, and remember it.
@@ -122,14 +122,17 @@ def refuse_another_goal(decision: Decision, subject: str) -> None:
         raise Unreadable(f"it is a decision on the goal {goal}")
 
 
-async def decisions_of(bus: Bus, goal: str) -> list[Decision]:
-    """Return every decision on record for a goal that can be read, in order, each with all that the goal brings."""
-    return [known.decision for known in await known_of(bus, goal)]
+async def decisions_of(bus: Bus, goal: str, *, upto: int = 0) -> list[Decision]:
+    """Return every decision on record for a goal that can be read, in order, each with all that the goal brings.
+
+    With `upto` a replica that has not come as far as that place is asked again.
+    """
+    return [known.decision for known in await known_of(bus, goal, upto=upto)]
 
 
-async def known_of(bus: Bus, goal: str) -> list[Known]:
+async def known_of(bus: Bus, goal: str, *, upto: int = 0) -> list[Known]:
     """Return the same with each decision's place in the stream."""
     subject = Subject.of("decision", ns=bus.ns, goal=goal)
-    found = [(await read_decision(bus, stored), stored.seq) for stored in await bus.record([str(subject)])]
+    found = [(await read_decision(bus, stored), stored.seq) for stored in await bus.record([str(subject)], upto=upto)]
     readable = [(decision, seq) for decision, seq in found if decision is not None]
     return [Known(decision.of(readable[0][0]), seq) for decision, seq in readable]

@@ -125,8 +125,8 @@ class Orchestrator:
 
         Nothing is let go on what we remember, or on the word of a replica: both may lag behind.
         """
-        seen, contended, sure = delivery_id(delivery), delivery.deliveries > 1, False
-        loaded = NOTHING if isinstance(said, tuple) and not contended else self._ledger.recall(goal)
+        seen, sure = delivery_id(delivery), False
+        loaded = NOTHING if isinstance(said, tuple) and delivery.deliveries == 1 else self._ledger.recall(goal)
         while True:
             loaded = loaded or await self._ledger.load(goal, sure=sure)
             events, after = self._events(loaded, said, delivery)
@@ -136,7 +136,9 @@ class Orchestrator:
             if events is None:
                 return False
             if not events or after is None:
-                if not (contended and await self._repeat(goal, seen, output_in(said, delivery))):
+                # Whoever has decided on it may not have sent yet, though it was handed out to us first: a lease lapses.
+                decided = isinstance(said, tuple) or loaded.revision > delivery.seq
+                if not (decided and await self._repeat(goal, seen, output_in(said, delivery), loaded.revision)):
                     reject(loaded, said)
                 elif loaded.decision:
                     await self._lookout.mind(loaded.decision.standing, delivery.time)
@@ -144,7 +146,7 @@ class Orchestrator:
             try:
                 known = await self._ledger.write(goal, loaded, seen, events, after)
             except GuardLost:
-                loaded, contended = None, True
+                loaded = None
                 continue
             await self._send(known, output_in(said, delivery))
             await self._lookout.mind(known.decision.standing, delivery.time)
@@ -160,12 +162,12 @@ class Orchestrator:
             return None, None
         return turn(loaded.decision.standing, said, delivery.time)
 
-    async def _repeat(self, goal: str, seen: str, output: Output | None) -> bool:
+    async def _repeat(self, goal: str, seen: str, output: Output | None, upto: int) -> bool:
         """Send again what the decision on `seen` sends: whoever wrote it may have died before sending.
 
         Return whether there is one.
         """
-        found = [known for known in await self._ledger.decisions(goal) if known.decision.seen == seen]
+        found = [known for known in await self._ledger.decisions(goal, upto=upto) if known.decision.seen == seen]
         for known in found:
             await self._send(known, output)
         return bool(found)

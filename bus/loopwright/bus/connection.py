@@ -211,13 +211,15 @@ class Bus:
         """
         return await open_reader(self.nc, self.js, LOOP, filters, after=after, last_only=last_only)
 
-    async def record(self, filters: list[str], *, after: int = 0) -> list[Stored]:
+    async def record(self, filters: list[str], *, after: int = 0, upto: int = 0) -> list[Stored]:
         """Return every message on record on these subjects behind `after`, in order.
+
+        Any replica answers, which may lag behind, but not behind `upto`, the place of a message on these subjects.
 
         Raises:
             BusUnreachable: no answer for a minute.
         """
-        return await read_all(self.nc, self.js, LOOP, filters, after=after)
+        return await read_all(self.nc, self.js, LOOP, filters, after=after, upto=upto)
 
     def shout(self, subject: Subject, message: Message) -> None:
         """Say something that may be lost."""

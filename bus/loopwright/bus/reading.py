@@ -6,7 +6,8 @@ import anyio
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from loopwright.bus.answers import ANSWER, persistently, translated
+from loopwright.bus.answers import ANSWER, address_of, persistently, translated
+from loopwright.bus.errors import BusUnreachable
 from loopwright.bus.inbox import Inbox
 from loopwright.bus.stored import Stored
 from loopwright.bus.wire import WireClient
@@ -52,9 +53,19 @@ async def open_reader(
 
 
 async def read_all(
-    nc: WireClient, js: JetStreamContext, stream: str, filters: list[str], *, after: int = 0, headers_only: bool = False
+    nc: WireClient,
+    js: JetStreamContext,
+    stream: str,
+    filters: list[str],
+    *,
+    after: int = 0,
+    upto: int = 0,
+    headers_only: bool = False,
 ) -> list[Stored]:
     """Return every message that is there now behind `after`, each once, in order.
+
+    Any replica answers, which may lag behind; one that has not come as far as `upto`, the place of a message that is
+    there, is asked again.
 
     Raises:
         BusUnreachable: no answer for a minute.
@@ -73,6 +84,8 @@ async def read_all(
                 if delivery.seq > seen():
                     found.append(Stored.delivered(delivery))
                 waiting = delivery.waiting
+        if seen() < upto:
+            raise BusUnreachable(address_of(nc), "a replica lags behind")
 
     await persistently(nc, read_on)
     return found

@@ -31,6 +31,12 @@ async def end_of(run: Run, seconds: float = 15) -> Outcome:
 
 async def put_on_record(bus: Bus, delivery: Delivery, before: Decision | None, events: tuple[Event, ...]) -> None:
     """Do what an orchestrator does that dies right behind its decision."""
+    await decide_elsewhere(bus, delivery, before, events)
+    await delivery.later()
+
+
+async def decide_elsewhere(bus: Bus, delivery: Delivery, before: Decision | None, events: tuple[Event, ...]) -> None:
+    """Decide on a delivery as another orchestrator does, and send nothing."""
     standing = fold(before.standing if before else None, events)
     assert isinstance(standing, Standing)
     number = before.number + 1 if before else 1
@@ -38,7 +44,6 @@ async def put_on_record(bus: Bus, delivery: Delivery, before: Decision | None, e
     subject = Subject.of("decision", ns="default", goal=standing.goal.goal)
     revision = await bus.last(subject)
     await bus.write(str(subject), decision.model_dump_json().encode(), {}, guard=revision.seq if revision else 0)
-    await delivery.later()
 
 
 async def test_rival_orchestrators_make_exactly_one_trajectory_of_each_goal(
@@ -111,6 +116,33 @@ async def test_an_orchestrator_that_died_behind_a_later_decision_has_its_message
     async with fleet(bus, guesser, judge) as goals:
         outcome = await end_of(goals.run("g1"))
     assert (outcome.reason, outcome.attempts) == (StopReason.ACCEPTED, 1)
+
+
+@pytest.mark.parametrize("said", ["goal", "result"])
+async def test_a_message_whose_lease_lapsed_is_not_let_go_before_what_follows_from_it_was_sent(
+    bus: Bus, guessing: Loop, said: str
+) -> None:
+    orchestrator = Orchestrator(bus, {"guessing": guessing})
+    await Goals(bus).submit("guessing", {"target": 1}, goal="g1")
+    async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
+        with anyio.fail_after(5):
+            delivery = await inbox.receive()
+        if said == "goal":
+            # Another had it when our lease had lapsed: it has decided, and has not sent yet.
+            goal = read_goal(delivery.data, delivery.headers, loop="guessing", fallback_id="none")
+            await decide_elsewhere(bus, delivery, None, open_goal(goal, guessing, delivery.time))
+        await orchestrator.take_goal(delivery)
+    assert await bus.last("lw.v1.step.default.guess.g1.work.1") is not None
+    made = Result(goal="g1", step="work", attempt=1, output={"number": 1})
+    await bus.publish_first(Subject.of("result", ns="default", goal="g1", step="work", attempt=1), made, id="made")
+    async with await bus.consumer(LOOP, "orchestrators-default", ["lw.v1.result.default.>"]) as inbox:
+        with anyio.fail_after(5):
+            delivery = await inbox.receive()
+        if said == "result":
+            (opened,) = await decisions_of(bus, "g1")
+            await decide_elsewhere(bus, delivery, opened, decide(opened.standing, made, delivery.time))
+        await orchestrator.take_answer(delivery)
+    assert await bus.last("lw.v1.step.default.near.g1.work.1") is not None
 
 
 async def test_the_broker_holds_the_deadline_while_nobody_of_ours_runs(bus: Bus, fleet: Fleet, guessing: Loop) -> None:
