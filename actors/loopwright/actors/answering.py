@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import time
 
 import anyio
 import structlog
@@ -37,7 +36,7 @@ async def answer(
     Raises:
         BusError: the bus is the trouble, not the step.
     """
-    began = time.monotonic()
+    began = anyio.current_time()
     try:
         said = await answered(bus, worker, order, resources, holding)
         if (doubt := await holding.doubt()) is not None:
@@ -45,7 +44,7 @@ async def answer(
     except LeaseLost:
         log.info("lease.lost", goal=order.goal)
         return None
-    seconds = time.monotonic() - began
+    seconds = anyio.current_time() - began
     usage = said.usage + Usage(worker_seconds=seconds)
     return said.model_copy(update={"seconds": seconds, "usage": usage})
 

@@ -1,0 +1,82 @@
+"""Who acts in a simulated world: the loops, and handlers whose behaviour follows from the seed."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+
+from loopwright.actors import Attempt, Bounds, Loop, Retriable, Step, StepFailed, Verdict, Worker, evaluator, worker
+from loopwright.bus.messages import FailureClass
+
+BOUNDS = Bounds(attempts=3, deadline=12.0, step_timeout=3.0, patience=3, failures=2)
+LOOPS = (
+    Loop(name="plain", work="make", judges=("near",), bounds=BOUNDS),
+    Loop(name="judged", work="make", judges=("near", "far"), acceptance="accept", bounds=BOUNDS),
+    Loop(name="wide", work="make", judges=("near", "far"), bounds=BOUNDS.model_copy(update={"width": 3})),
+    Loop(name="measured", work="make", judges=("near",), acceptance="accept", baseline=True, bounds=BOUNDS),
+    Loop(name="planned", plan="plan", work="make", judges=("near",), bounds=BOUNDS),
+    Loop(name="hasty", work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"deadline": 0.6})),
+)
+JUDGES = frozenset({"near", "far", "accept"})
+FAILURES = (FailureClass.TRANSIENT, FailureClass.MISUSE, FailureClass.EXHAUSTED, FailureClass.POLICY)
+
+
+def roles_of(loop: Loop) -> list[str]:
+    """Return every role that a loop needs."""
+    return [role for role in (loop.plan, loop.work, *loop.judges, loop.acceptance) if role]
+
+
+class Script:
+    """What handlers do, run by run; `calm` ones only succeed, in time or too late."""
+
+    def __init__(self, seed: int, *, calm: bool) -> None:
+        self.seed = seed
+        self.calm = calm
+        self.runs: Counter[tuple[str, str, str, int]] = Counter()
+        """How often a handler was begun, by goal, role, step and attempt."""
+
+    def worker(self, role: str, die: Callable[[], None]) -> Worker:
+        """Return the worker of a role in one process, which `die` kills."""
+        if role in JUDGES:
+
+            @evaluator(role)
+            async def judge(attempt: Attempt[Any, Any]) -> Verdict:
+                dice = await self._act(role, attempt, die)
+                passed = dice.random() < 0.7
+                return Verdict(passed=passed, score=1.0 if passed else dice.choice([0.0, 0.3, 0.6]))
+
+            return judge
+
+        @worker(role)
+        async def make(step: Step[Any]) -> Any:
+            dice = await self._act(role, step, die)
+            if role == "plan":
+                return {"steps": [{"name": f"s{number}"} for number in range(dice.choice([1, 2]))]}
+            return {"number": step.attempt}
+
+        return make
+
+    async def _act(self, role: str, step: Step[Any], die: Callable[[], None]) -> random.Random:
+        """Do what the dice say, and return them."""
+        place = (step.goal, role, step.order.step, step.attempt)
+        self.runs[place] += 1
+        dice = random.Random(f"{self.seed} {place} {self.runs[place]}")
+        fate = dice.choice([0.0] * 9 + [0.83]) if self.calm else dice.random()
+        if fate < 0.72:
+            await anyio.sleep(dice.uniform(0.0, 0.05))
+        elif fate < 0.82:
+            await anyio.sleep(dice.uniform(0.3, 2.0))
+        elif fate < 0.86:
+            await anyio.sleep(dice.uniform(2.0, 4.5))  # longer than a lease, and perhaps than the step may take
+        elif fate < 0.91:
+            raise StepFailed(dice.choice(FAILURES), "the dice said so")
+        elif fate < 0.94:
+            raise RuntimeError("the dice said so")
+        elif fate < 0.97:
+            raise Retriable("the dice said so", wait=0.1)
+        else:
+            die()
+            await anyio.sleep_forever()
+        return dice

@@ -1,0 +1,192 @@
+"""What must hold in every world, looked at after everything that the broker stores or lets go."""
+
+import zlib
+from collections.abc import Callable
+
+from loopwright.actors.decide import Decision, decide, sends
+from loopwright.actors.hearing import MODELS
+from loopwright.actors.standing import Standing, fold
+from loopwright.bus.envelope import read_at
+from loopwright.bus.messages import Ended, Message, StepOrder, Timer
+from loopwright.bus.subjects import DEAD, INTAKE, LOOP, Subject
+from tests.simulation.broker import Broker
+from tests.simulation.cast import Script
+from tests.simulation.consumers import Consumer
+from tests.simulation.store import Kept, Stream
+
+ONCE = frozenset({"step", "result", "eval", "event"})
+"""Kinds of which each place holds one message for ever."""
+
+
+class Broken(AssertionError):
+    """A promise was broken."""
+
+
+class Auditor:
+    """Reads along what the broker stores and lets go, and knows what may not be."""
+
+    def __init__(self, broker: Broker, script: Script, tell: Callable[[str], None]) -> None:
+        self.broker = broker
+        self.tell = tell
+        self.script = script
+        self.faults: list[tuple[str, BaseException | None]] = []
+        self.standings: dict[str, Standing] = {}
+        self.firsts: dict[str, Decision] = {}
+        self.numbers: dict[str, int] = {}
+        self.implied: dict[str, set[str]] = {}
+        """What the decisions on record send, by goal."""
+        self.owed: dict[str, list[str]] = {}
+        """What the decision on a message sends, by the message's id."""
+        self.there: set[str] = set()
+        """Subjects in LOOP that hold a message, timers that have fired included."""
+        self.outcomes: dict[str, Ended] = {}
+        self.accepted: set[str] = set()
+        self.digest = 0
+        """Tells two histories apart."""
+        broker.stored = self.stored
+        broker.settled = self.settled
+
+    def blame(self, what: str, error: BaseException | None = None) -> None:
+        """Note that a promise was broken."""
+        self.faults.append((f"at {self.broker.loop.time():.4f} s: {what}", error))
+
+    def check(self) -> None:
+        """Raise what was noted first."""
+        for what, error in self.faults:
+            raise Broken(what) from error
+
+    def demand(self, holds: object, what: str) -> None:
+        """Note that a promise was broken unless it holds."""
+        if not holds:
+            self.blame(what)
+
+    def stored(self, stream: Stream, kept: Kept) -> None:
+        """Look at a message that the broker has stored."""
+        self.digest = zlib.crc32(f"{kept.at:.6f} {stream.name} {kept.seq} {kept.subject}".encode(), self.digest)
+        self.digest = zlib.crc32(kept.data, self.digest)
+        self.tell(f"{stream.name}-{kept.seq} {kept.subject} {kept.data[:150]!r} {kept.headers.get('ce-source', '')}")
+        if stream.name == INTAKE:
+            self.accepted.add(kept.headers.get("Nats-Msg-Id", ""))
+        if stream.name == DEAD:
+            self.demand(not self.script.calm, f"a dead letter where nothing goes wrong: {kept.headers}")
+        if stream.name != LOOP:
+            return
+        subject = Subject.parse(kept.subject)
+        again = kept.subject in self.there
+        self.there.add(kept.subject)
+        if subject.kind in ONCE:
+            self.demand(not again, f"a second message in the place of {kept.subject}")
+        match subject.kind:
+            case "decision":
+                self.decided(
+                    subject["goal"], Decision.model_validate_json(kept.data).of(self.firsts.get(subject["goal"]))
+                )
+            case "step" | "timer":
+                wanted = kept.subject in self.implied.get(subject["goal"], ())
+                self.demand(wanted, f"{kept.subject} follows from no decision on record")
+            case "event":
+                self.ended(subject["goal"], read_at(Ended, subject, kept.data, kept.headers))
+
+    def decided(self, goal: str, decision: Decision) -> None:
+        """Look at a decision."""
+        events = [f"{event.event} {getattr(event, 'attempt', '')}" for event in decision.events]
+        self.tell(f"    decision {decision.number} of {goal} on {decision.seen}: {', '.join(events)}")
+        self.firsts.setdefault(goal, decision)
+        before = self.standings.get(goal)
+        number = self.numbers[goal] = self.numbers.get(goal, 0) + 1
+        self.demand(decision.number == number, f"decision {decision.number} of {goal} stands in the place of {number}")
+        if before is not None and before.over:
+            self.blame(f"decision {number} of {goal} follows its end")
+            return
+        self.demand(fold(before, decision.events) == decision.standing, f"decision {number} of {goal} does not add up")
+        self.standings[goal] = decision.standing
+        following = list(sends(decision.standing, decision.events))
+        ordered = any(isinstance(message, StepOrder) for message in following)
+        self.demand(not (decision.standing.over and ordered), f"{goal} orders a step at its end")
+        places = [place_of(message) for message in following]
+        implied = self.implied.setdefault(goal, set())
+        self.demand(implied.isdisjoint(places), f"decision {number} of {goal} sends again what was sent: {places}")
+        implied.update(places)
+        self.owed.setdefault(decision.seen, []).extend(places)
+
+    def ended(self, goal: str, said: Ended) -> None:
+        """Look at the end of a goal."""
+        standing = self.standings.get(goal)
+        self.demand(standing is not None and standing.over, f"{goal} was told its end before that was decided")
+        self.demand(standing is None or said.outcome == standing.outcome, f"{goal} was told another end than on record")
+        self.outcomes[goal] = said
+
+    def settled(self, consumer: Consumer, kept: Kept, how: str) -> None:
+        """Look at a message that was let go: whatever follows from it must be on record."""
+        self.tell(f"{consumer.name} lets go of {consumer.stream.name}-{kept.seq} ({how})")
+        seen = f"{consumer.stream.name}-{kept.seq}"
+        missing = [place for place in self.owed.get(seen, ()) if place not in self.there]
+        self.demand(not missing, f"{kept.subject} was let go before {missing} were sent")
+        if consumer.name.startswith("role-"):
+            self.answered(kept)
+        elif consumer.stream.name == INTAKE:
+            goal = kept.headers.get("Nats-Msg-Id")
+            self.demand(goal is None or goal in self.standings, f"{goal} was let go before it was opened")
+        elif consumer.wanted.durable:
+            self.heard(kept)
+
+    def answered(self, kept: Kept) -> None:
+        """Look at a step that was let go."""
+        subject = Subject.parse(kept.subject)
+        goal, step, attempt, role = (subject[token] for token in ("goal", "step", "attempt", "role"))
+        places = {f"lw.v1.result.default.{goal}.{step}.{attempt}", f"lw.v1.eval.default.{goal}.{step}.{attempt}.{role}"}
+        known = not self.there.isdisjoint(places) or goal in self.outcomes
+        self.demand(known, f"{kept.subject} was let go without an answer")
+
+    def heard(self, kept: Kept) -> None:
+        """Look at an answer, a word or a timer that was let go."""
+        subject = Subject.parse(kept.subject)
+        standing = self.standings.get(subject["goal"])
+        if standing is None:
+            buried = f"lw.v1.dead.default.orchestrator.{subject['goal']}."
+            known = any(place.startswith(buried) for place in self.broker.streams[DEAD].on_subject)
+            self.demand(known, f"{kept.subject} was let go, and nobody knew its goal")
+            return
+        message = read_at(MODELS[subject.kind], subject, kept.data or b"{}", kept.headers)
+        at = self.broker.date(kept.at)
+        self.demand(not decide(standing, message, at), f"{kept.subject} was let go unheard")
+
+    def is_at_rest(self, goals: list[str]) -> bool:
+        """Tell whether every goal has ended and nothing waits any more."""
+        consumers = self.broker.consumers.values()
+        return all(goal in self.outcomes for goal in goals) and all(
+            consumer.is_idle for consumer in consumers if consumer.wanted.durable
+        )
+
+    def what_waits(self, goals: list[str]) -> str:
+        """Return what has not come to rest."""
+        open_goals = [goal for goal in goals if goal not in self.outcomes]
+        busy = {
+            each.name: (each.left, sorted(each.held)) for each in self.broker.consumers.values() if not each.is_idle
+        }
+        return f"these goals have not ended: {open_goals}, and these consumers are not done: {busy}"
+
+    def check_the_end(self, goals: list[str]) -> None:
+        """Look at everything once more when it has come to rest."""
+        for goal in goals:
+            standing = self.standings[goal]
+            self.demand(standing.over, f"{goal} has not ended")
+            for place in self.implied[goal]:
+                self.demand(place in self.there, f"{place} was never sent")
+        if self.script.calm:
+            often = {place: count for place, count in self.script.runs.items() if count > 1}
+            self.demand(not often, f"done more than once where nothing goes wrong: {often}")
+        self.check()
+
+
+def place_of(message: Message) -> str:
+    """Return the subject of what a decision sends."""
+    match message:
+        case StepOrder(goal=goal, role=role, step=step, attempt=attempt):
+            return f"lw.v1.step.default.{role}.{goal}.{step}.{attempt}"
+        case Ended(goal=goal):
+            return f"lw.v1.event.default.{goal}"
+        case Timer(goal=goal, id=id_):
+            return f"lw.v1.timer.default.{goal}.{id_}"
+        case _:
+            raise AssertionError(f"nobody sends {type(message).__name__}")
