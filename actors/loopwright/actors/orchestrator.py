@@ -137,7 +137,7 @@ class Orchestrator:
                 return False
             if not events or after is None:
                 # Whoever has decided on it may not have sent yet, though it was handed out to us first: a lease lapses.
-                decided = isinstance(said, tuple) or loaded.revision > delivery.seq
+                decided = delivery.stream != LOOP or loaded.revision > delivery.seq
                 if not (decided and await self._repeat(goal, seen, output_in(said, delivery), loaded.revision)):
                     reject(loaded, said)
                 elif loaded.decision:
