@@ -8,7 +8,7 @@ from loopwright.actors.hearing import MODELS
 from loopwright.actors.standing import Standing, fold
 from loopwright.bus.envelope import read_at
 from loopwright.bus.messages import Ended, Message, StepOrder, Timer
-from loopwright.bus.subjects import DEAD, INTAKE, LOOP, Subject
+from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS, Subject
 from tests.simulation.broker import Broker
 from tests.simulation.cast import Script
 from tests.simulation.consumers import Consumer
@@ -69,7 +69,7 @@ class Auditor:
             self.accepted.add(kept.headers.get("Nats-Msg-Id", ""))
         if stream.name == DEAD:
             self.demand(not self.script.calm, f"a dead letter where nothing goes wrong: {kept.headers}")
-        if stream.name != LOOP:
+        if stream.name not in {LOOP, TIMERS}:
             return
         subject = Subject.parse(kept.subject)
         again = kept.subject in self.there
