@@ -185,7 +185,11 @@ class Bus:
         return await persistently(self.nc, ask)
 
     async def consumer(self, stream: str, name: str, filters: list[str], *, lease: float = LEASE) -> Inbox:
-        """Return the inbox of a durable consumer, which any number of processes share."""
+        """Return the inbox of a durable consumer, which any number of processes share.
+
+        Raises:
+            BusUnreachable: no answer for a minute.
+        """
         config = ConsumerConfig(
             durable_name=name,
             filter_subjects=filters,
@@ -199,8 +203,11 @@ class Bus:
             await self.js.add_consumer(stream, config)
             return name
 
-        with translated(self.nc, f"the consumer {name}"):
-            return Inbox(self.nc, stream, await create(), lost=create)
+        async def open_inbox() -> Inbox:
+            with translated(self.nc, f"the consumer {name}"):
+                return Inbox(self.nc, stream, await create(), lost=create)
+
+        return await persistently(self.nc, open_inbox)
 
     async def reader(
         self, filters: list[str], *, after: Callable[[], int], last_only: bool = False

@@ -29,7 +29,28 @@ async def open_reader(
     """Return the inbox of a consumer that reads on behind `after`, and how many messages wait there.
 
     `last_only` reads the last message of every subject instead; `headers_only` leaves the bodies where they are.
+
+    Raises:
+        BusUnreachable: no answer for a minute.
     """
+
+    async def open_now() -> tuple[Inbox, int]:
+        return await _opened(nc, js, stream, filters, after=after, last_only=last_only, headers_only=headers_only)
+
+    return await persistently(nc, open_now)
+
+
+async def _opened(
+    nc: WireClient,
+    js: JetStreamContext,
+    stream: str,
+    filters: list[str],
+    *,
+    after: Callable[[], int],
+    last_only: bool = False,
+    headers_only: bool = False,
+) -> tuple[Inbox, int]:
+    """Open a reader, if the server answers now."""
     waiting = 0
 
     async def create() -> str:
@@ -76,7 +97,7 @@ async def read_all(
         return found[-1].seq if found else after
 
     async def read_on() -> None:
-        inbox, waiting = await open_reader(nc, js, stream, filters, after=seen, headers_only=headers_only)
+        inbox, waiting = await _opened(nc, js, stream, filters, after=seen, headers_only=headers_only)
         async with inbox:
             while waiting:
                 with translated(nc, f"reading {stream}"), anyio.fail_after(ANSWER):
