@@ -203,18 +203,34 @@ async def test_a_record_is_read_whole_while_the_process_stalls(bus: Bus) -> None
     assert [stored.seq for stored in await bus.record(FILTER, after=298)] == [299, 300]
 
 
-async def test_the_last_word_and_the_record_are_asked_for_until_the_broker_is_back(tmp_path: Path) -> None:
+async def test_what_is_asked_of_a_broker_that_is_silent_is_asked_until_it_is_back(tmp_path: Path) -> None:
+    async def last_word() -> None:
+        last = await bus.last("lw.v1.result.default.g1.work.1")
+        assert last is not None
+        assert last.seq == 1
+
+    async def whole_record() -> None:
+        assert [stored.seq for stored in await bus.record(FILTER)] == [1]
+
+    async def read_on() -> None:
+        reader, waiting = await bus.reader(FILTER, after=lambda: 0)
+        assert waiting == 1
+        async with reader:
+            assert (await reader.receive()).seq == 1
+
+    async def pull() -> None:
+        async with await bus.consumer(LOOP, "test", FILTER) as inbox:
+            assert (await inbox.receive()).seq == 1
+
     async with embedded_server(tmp_path / "nats", sync="2m") as server, connect_bus(server.url) as bus:
         await put(bus, 1)
         os.kill(server.pid, signal.SIGSTOP)  # as a store that recovers: it listens, and does not answer
         try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(wake, server.pid, 6.0)
-                with anyio.fail_after(20):
-                    last = await bus.last("lw.v1.result.default.g1.work.1")
-                    assert last is not None
-                    assert last.seq == 1
-                    assert [stored.seq for stored in await bus.record(FILTER)] == [1]
+            with anyio.fail_after(20):
+                async with anyio.create_task_group() as tasks:
+                    for ask in (last_word, whole_record, read_on, pull):
+                        tasks.start_soon(ask)
+                    await wake(server.pid, 6.0)
         finally:
             os.kill(server.pid, signal.SIGCONT)
 
