@@ -1,0 +1,130 @@
+"""What became of everything: worked out from the record and the outside ledger, whatever the orchestrators think."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.chaos.ledger import Line, Work, open_work
+
+from loopwright.bus import Bus, Status
+from loopwright.bus.messages import Ended
+from loopwright.bus.stored import Stored
+
+ONCE = ("step", "result", "eval", "event")
+"""Kinds of which a subject has one message, for ever."""
+RECOVERY = 2.5
+"""Seconds within which a killed worker's step runs again elsewhere."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is on record, as far as it is looked at here."""
+
+    said: Sequence[tuple[str, float]]
+    """Every subject of `ONCE`, and when the broker stored the message."""
+    ends: Mapping[str, tuple[str, int]]
+    """Status and attempts of every goal that has ended."""
+
+    def when(self) -> dict[str, float]:
+        """Return when there was something on each subject."""
+        return dict(reversed(self.said))
+
+
+@dataclass
+class Account:
+    """The figures that must be zero, and those that are told."""
+
+    goals: int = 0
+    lost: list[str] = field(default_factory=list[str])
+    """Accepted, and never ended."""
+    ended_twice: list[str] = field(default_factory=list[str])
+    not_accepted: list[str] = field(default_factory=list[str])
+    """Ended, but otherwise than undisturbed."""
+    said_twice: list[str] = field(default_factory=list[str])
+    """Subjects with a second order, result or evaluation."""
+    effects_repeated: list[str] = field(default_factory=list[str])
+    paid_twice: list[Work] = field(default_factory=list[Work])
+    """Work whose answer was on record when its model was paid again."""
+    run_again: int = 0
+    """Handlers that were begun another time: what happens where there was no answer yet."""
+    given_up: int = 0
+    """Attempts more than an undisturbed goal needs: their step was handed out too often."""
+
+    @property
+    def bad(self) -> dict[str, Sequence[object]]:
+        """What must be empty."""
+        return {
+            "lost": self.lost,
+            "ended twice": self.ended_twice,
+            "ended otherwise": self.not_accepted,
+            "said twice": self.said_twice,
+            "effects repeated": self.effects_repeated,
+            "model calls paid twice": self.paid_twice,
+        }
+
+
+async def read_record(bus: Bus) -> Record:
+    """Return what the stream says."""
+    stored = await bus.record([f"lw.v1.{kind}.{bus.ns}.>" for kind in ONCE])
+    ends = {}
+    for each in stored:
+        if each.subject.startswith("lw.v1.event."):
+            ended = await bus.message(Ended, each)
+            if ended is not None:
+                ends[ended.goal] = (str(ended.outcome.status), ended.outcome.attempts)
+    return Record([(each.subject, moment(each)) for each in stored], ends)
+
+
+def moment(stored: Stored) -> float:
+    """Return when a message was stored, in seconds since the epoch."""
+    return stored.time.timestamp()
+
+
+def place_of(work: Work, ns: str = "default") -> str:
+    """Return the subject of the answer to some work."""
+    kind, *last = ("result",) if work.role == "refine" else ("eval", work.role)
+    return ".".join(["lw.v1", kind, ns, work.goal, work.step, str(work.attempt), *last])
+
+
+def audit(goals: Mapping[str, int], record: Record, ledger: Sequence[Line]) -> Account:
+    """Return the account of these goals, of which each needs so many attempts."""
+    ends = Counter(subject.split(".")[4] for subject, _ in record.said if subject.startswith("lw.v1.event."))
+    places = Counter(subject for subject, _ in record.said)
+    ended = {goal: record.ends[goal] for goal in goals if goal in record.ends}
+    begun = Counter(line.work for line in ledger if line.what == "began")
+    shipped = Counter(line.key for line in ledger if line.what == "shipped")
+    return Account(
+        goals=len(goals),
+        lost=[goal for goal in goals if goal not in ended],
+        ended_twice=[goal for goal, count in ends.items() if count > 1],
+        not_accepted=[
+            f"{goal}: {status} after {attempts}"
+            for goal, (status, attempts) in ended.items()
+            if status != Status.COMPLETED or attempts < goals[goal]
+        ],
+        said_twice=[subject for subject, count in places.items() if count > 1],
+        effects_repeated=[key for key, count in shipped.items() if count > 1],
+        paid_twice=list(paid_twice(record, ledger)),
+        run_again=begun.total() - len(begun),
+        given_up=sum(max(0, attempts - goals[goal]) for goal, (_, attempts) in ended.items()),
+    )
+
+
+def paid_twice(record: Record, ledger: Sequence[Line]) -> Iterable[Work]:
+    """Yield the work whose model was paid again although there was an answer on record."""
+    answered, paid = record.when(), set[Work]()
+    for line in ledger:
+        if line.what != "paid":
+            continue
+        if line.work in paid and answered.get(place_of(line.work), line.at) < line.at:
+            yield line.work
+        paid.add(line.work)
+
+
+def recoveries(killed: int, at: float, ledger: Sequence[Line]) -> dict[Work, float | None]:
+    """Return how long it took until each step that a killed process held was begun elsewhere; None: it never was."""
+    before, after = [line for line in ledger if line.at <= at], [line for line in ledger if line.at > at]
+    held = open_work(before)
+    again = {line.work: line.at for line in reversed(after) if line.what == "began" and line.pid != killed}
+    ours = [work for work, pid in held.items() if pid == killed]
+    return {work: again[work] - at if work in again else None for work in ours}

@@ -1,0 +1,223 @@
+"""Killing at random: goals are kept in flight while processes and the broker are killed and frozen, from a seed.
+
+Every deed is chosen by the seed; what it meets depends on the machine. Now and then everything is left to settle, one
+worker that holds steps is killed while others are free, and it is measured how long it takes until they run again.
+"""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskGroup
+from tests.chaos.account import RECOVERY, Account, audit, read_record, recoveries
+from tests.chaos.ledger import read
+from tests.chaos.nursery import nursery
+from tests.chaos.station import Actor, Station, station
+
+from loopwright.bus import connect
+from loopwright.bus.client import Goals
+from loopwright.bus.messages import Ended
+from loopwright.bus.stored import Stored
+from loopwright.deploy.embedded import Server, embedded_server
+
+ROLES = ("refine", "review", "audit")
+WORKERS, ORCHESTRATORS, HANDS = 3, 2, 8
+SETTLE = 60.0
+"""Seconds in which every goal must have ended once nobody is killed any more."""
+MEASURED_EVERY = 100
+"""Deeds between two measured kills."""
+CALM = 1.0
+"""Seconds without a deed before a measured kill."""
+
+DEEDS = {
+    ("kill", "worker"): 46,
+    ("kill", "orchestrator"): 26,
+    ("kill", "broker"): 8,
+    ("freeze", "worker"): 12,
+    ("freeze", "orchestrator"): 5,
+    ("freeze", "broker"): 3,
+}
+"""What may happen, and how often out of a hundred times."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a campaign is to be."""
+
+    kills: int
+    seed: int
+    pause: tuple[float, float] = (0.15, 0.3)
+    """Seconds between two deeds."""
+    asleep: tuple[float, float] = (0.5, 6.0)
+    """Seconds that a process is frozen; a broker at most half of the longest."""
+    in_flight: int = 20
+
+
+@dataclass
+class Story:
+    """What has happened."""
+
+    goals: dict[str, int] = field(default_factory=dict[str, int])
+    """The attempts that each needs."""
+    ended: set[str] = field(default_factory=set[str])
+    deeds: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    recoveries: list[float | None] = field(default_factory=list[float | None])
+    """Seconds until a step that a killed worker held ran again, where nothing else was going on."""
+    seconds: float = 0.0
+    account: Account = field(default_factory=Account)
+
+    @property
+    def kills(self) -> int:
+        """How often something was killed."""
+        return sum(count for (what, _), count in self.deeds.items() if what == "kill")
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all is as it must be."""
+        slow = [each for each in self.recoveries if each is None or each > RECOVERY]
+        return not any(self.account.bad.values()) and not slow
+
+
+class Campaign:
+    """One campaign."""
+
+    def __init__(self, plan: Plan, fleet: Station, broker: Server, goals: Goals) -> None:
+        self._plan = plan
+        self._fleet = fleet
+        self._broker = broker
+        self._goals = goals
+        self._chance = random.Random(plan.seed)
+        self._room = anyio.Semaphore(plan.in_flight)
+        self._going_on = True
+        self._all_ended = anyio.Event()
+        self.story = Story()
+
+    async def run(self) -> Story:
+        """Do every deed, wait for every goal, and settle the account."""
+        began = time.monotonic()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._hear, name="hear")
+            tasks.start_soon(self._submit, name="submit")
+            await self._do_deeds()
+            self._going_on = False
+            self._look()
+            with anyio.move_on_after(SETTLE):
+                await self._all_ended.wait()
+            tasks.cancel_scope.cancel()
+        await self._fleet.drain()
+        record = await read_record(self._goals.bus)
+        self.story.account = audit(self.story.goals, record, read(self._fleet.ledger))
+        self.story.seconds = time.monotonic() - began
+        return self.story
+
+    async def _submit(self) -> None:
+        """Keep goals in flight."""
+        chance = random.Random(self._plan.seed + 1)
+        while True:
+            await self._room.acquire()
+            if not self._going_on:
+                return
+            goal, rounds = f"g{len(self.story.goals) + 1}", chance.randint(1, 3)
+            self.story.goals[goal] = rounds
+            await self._goals.submit("toil", {"rounds": rounds}, goal=goal, acceptance={"wanted": True})
+
+    async def _hear(self) -> None:
+        """Make room whenever a goal has ended."""
+        bus, newest = self._goals.bus, 0
+        inbox, _ = await bus.reader([f"lw.v1.event.{bus.ns}.*"], after=lambda: newest)
+        async with inbox:
+            while True:
+                delivery = await inbox.receive()
+                newest = delivery.seq
+                ended = await bus.message(Ended, Stored.delivered(delivery))
+                if ended is not None and ended.goal not in self.story.ended:
+                    self.story.ended.add(ended.goal)
+                    self._room.release()
+                    self._look()
+
+    def _look(self) -> None:
+        """Tell whoever waits for it that every goal has ended, and none is to come."""
+        if not self._going_on and self.story.ended >= self.story.goals.keys():
+            self._all_ended.set()
+
+    async def _do_deeds(self) -> None:
+        """Kill and freeze, until there are as many kills as are planned; the last of them is measured."""
+        while self.story.kills < self._plan.kills:
+            async with anyio.create_task_group() as freezing:
+                for _ in range(MEASURED_EVERY):
+                    if self.story.kills < self._plan.kills - 1:
+                        await anyio.sleep(self._chance.uniform(*self._plan.pause))
+                        self._do_one(freezing)
+            await self._measure()
+
+    def _do_one(self, tasks: TaskGroup) -> None:
+        """Do what the seed says."""
+        what, whom = self._chance.choices(list(DEEDS), list(DEEDS.values()))[0]
+        victim = self._chance.choice(self._actors(whom)) if whom != "broker" else None
+        asleep = self._chance.uniform(*self._plan.asleep)
+        self.story.deeds[what, whom] += 1
+        pid = victim.pid if victim else self._broker.pid
+        if what == "kill":
+            tell(pid, signal.SIGKILL)
+        else:
+            tasks.start_soon(self._freeze, pid, asleep if victim else asleep / 2)
+
+    def _actors(self, whom: str) -> list[Actor]:
+        return [each for each in self._fleet.actors if each.is_worker == (whom == "worker")]
+
+    async def _freeze(self, pid: int, seconds: float) -> None:
+        """Stop a process, and have it go on after a while as if nothing were."""
+        tell(pid, signal.SIGSTOP)
+        await anyio.sleep(seconds)
+        tell(pid, signal.SIGCONT)
+
+    async def _measure(self) -> None:
+        """Let everything settle, kill a worker that holds a step, and see how soon that step runs again."""
+        await anyio.sleep(CALM)
+        pid = await self._busy_worker()
+        at = time.time()
+        tell(pid, signal.SIGKILL)
+        self.story.deeds["kill", "worker"] += 1
+        await anyio.sleep(RECOVERY + CALM)
+        self.story.recoveries += recoveries(pid, at, read(self._fleet.ledger)).values()
+
+    async def _busy_worker(self) -> int:
+        """Wait for a worker process that has just begun a step, and return its id."""
+        known = read(self._fleet.ledger)
+        while True:
+            lines = read(self._fleet.ledger)
+            begun = [line.pid for line in lines[len(known) :] if line.what == "began"]
+            workers = {actor.pid for actor in self._actors("worker")}
+            for pid in begun:
+                if pid in workers:
+                    return pid
+            await anyio.sleep(0.01)
+
+
+def tell(pid: int, number: signal.Signals) -> None:
+    """Send a process a signal; it may be gone already."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+async def campaign(plan: Plan, folder: Path) -> Story:
+    """Run a campaign on a bus and a fleet of its own."""
+    async with (
+        embedded_server(folder / "nats") as broker,
+        nursery() as nurse,
+        station(nurse, folder, broker.url) as fleet,
+        connect(broker.url, name="campaign") as goals,
+    ):
+        for number in range(1, ORCHESTRATORS + 1):
+            await fleet.start(f"orchestrator-{number}", "orchestrator")
+        for number in range(1, WORKERS + 1):
+            await fleet.start(f"worker-{number}", "worker", *ROLES, "--hands", str(HANDS))
+        for actor in fleet.actors:
+            await actor.ready()
+        return await Campaign(plan, fleet, broker, goals).run()
