@@ -78,10 +78,23 @@ async def keep(server: Server, process: Process, store: Path, life: anyio.Cancel
                 await process.aclose()
                 process = await start(store)
                 server.pid = process.pid
-                await ready(process, store)
+                await ready_again(process, store)
         finally:
             with anyio.CancelScope(shield=True):
                 await stop(process)
+
+
+async def ready_again(process: Process, store: Path) -> None:
+    """Wait until a server that was started again listens, or is killed again.
+
+    Raises:
+        BusUnreachable: it cannot start.
+    """
+    try:
+        await ready(process, store)
+    except BusUnreachable:
+        if process.returncode is None or process.returncode >= 0:
+            raise
 
 
 def configure(store: Path, port: int, sync: str, max_file: str) -> None:

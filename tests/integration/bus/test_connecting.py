@@ -1,11 +1,12 @@
 """What stands in the way of a connection is told in one sentence, soon."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from loopwright.bus import Limits, connect, connect_bus
 from loopwright.bus.durability import promise
 from loopwright.bus.errors import BusUnreachable, NotPermitted, ServerTooOld, Unreadable
-from loopwright.deploy.embedded import Server, ready, stop
+from loopwright.deploy.embedded import Server, embedded_server, ready, stop
 from loopwright.deploy.tether import tethered
 
 
@@ -180,3 +181,27 @@ async def test_a_store_that_is_not_ready_is_no_lack_of_permission() -> None:
             async with connect_bus(f"nats://127.0.0.1:{port}"):
                 pass
         tasks.cancel_scope.cancel()
+
+
+async def test_a_connection_can_be_closed_while_the_server_is_gone_and_something_is_unsaid(tmp_path: Path) -> None:
+    async with plain_server(tmp_path, "-js", "-sd", str(tmp_path / "js")) as address, AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(connect_bus(f"nats://{address}"))
+        (ports,) = tmp_path.glob("*.ports")
+        os.kill(int(ports.stem.rpartition("_")[2]), signal.SIGKILL)
+        with anyio.fail_after(5):
+            while bus.nc.is_connected:
+                await bus.nc.publish("lw.v1.live.default.g1", b"{}")
+                await anyio.sleep(0.01)
+        await bus.nc.publish("lw.v1.live.default.g1", b"{}")
+        await stack.aclose()
+
+
+async def test_a_bundled_server_that_is_killed_while_it_starts_again_is_started_once_more(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path / "nats", sync="2m") as server, connect_bus(server.url) as bus:
+        for _ in range(3):
+            killed = server.pid
+            os.kill(killed, signal.SIGKILL)
+            with anyio.fail_after(5):
+                while server.pid == killed:  # noqa: ASYNC110 - the earliest moment at which there is another
+                    await anyio.sleep(0)  # noqa: ASYNC115
+        assert await bus.last("lw.v1.decision.default.g1") is None
