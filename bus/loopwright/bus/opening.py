@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 import anyio
 import structlog
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from loopwright.bus import streams
@@ -132,7 +131,7 @@ async def prepare(nc: WireClient, js: JetStreamContext, url: str) -> Blobs:
     return Blobs(nc, js, store, kept=kept)
 
 
-async def close(nc: Client) -> None:
+async def close(nc: WireClient) -> None:
     """Flush and close, even when the server has gone."""
     try:
         if nc.is_connected:
@@ -140,4 +139,6 @@ async def close(nc: Client) -> None:
                 await nc.flush(1)
     except BusError as error:
         log.info("nats.flush_failed", reason=str(error))
+    if not nc.is_connected:
+        nc.forget_unsent()
     await nc.close()
