@@ -29,6 +29,8 @@ LONGEST_PAUSE = 0.5
 UNAVAILABLE = 503
 JETSTREAM_OFF = frozenset({10039, 10076})
 """A server that says so is available, and will not do it."""
+UNDER_WAY = frozenset({10158, 10164})
+"""What a cluster says while it copies the same message, or another on its subject: nobody knows yet how that ends."""
 
 
 def address_of(nc: Client) -> str:
@@ -50,8 +52,11 @@ def reason_of(error: Exception) -> str:
 
 def is_unavailable(error: APIError) -> bool:
     """Tell whether the server would do it, and cannot now. Some errors of the client come without their codes."""
-    if getattr(error, "err_code", None) in JETSTREAM_OFF:
+    told = getattr(error, "err_code", None)
+    if told in JETSTREAM_OFF:
         return False
+    if told in UNDER_WAY:
+        return True
     return isinstance(error, ServiceUnavailableError) or getattr(error, "code", None) == UNAVAILABLE
 
 

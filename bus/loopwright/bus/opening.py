@@ -27,12 +27,14 @@ log = structlog.get_logger()
 async def connect_bus(url: str | None = None, *, ns: str = "default", name: str = "") -> AsyncIterator[Bus]:
     """Connect to the bus and make its streams exist.
 
-    `url` defaults to ``LOOPWRIGHT_NATS_URL``, else to a server on this machine.
+    `url` defaults to ``LOOPWRIGHT_NATS_URL``, else to a server on this machine. In a cluster a stream that does not
+    exist yet is made with three replicas, or with as many as ``LOOPWRIGHT_REPLICAS`` says.
 
     Raises:
         BusUnreachable: no server answers.
         ServerTooOld: it answers and is too old.
         NotPermitted: it does not let us in, or has JetStream switched off.
+        BusError: ``LOOPWRIGHT_REPLICAS`` is no number from 1 to 5.
     """
     url = url or os.environ.get("LOOPWRIGHT_NATS_URL") or "nats://127.0.0.1:4222"
     await refuse_unreachable(url)
@@ -119,9 +121,10 @@ async def prepare(nc: WireClient, js: JetStreamContext, url: str) -> Blobs:
     version = str(nc.connected_server_version).strip("<>").rpartition(" v")[2]
     if not is_new_enough(version):
         raise ServerTooOld(version, ".".join(str(part) for part in NEEDED))
+    replicas = streams.replicas_wanted(os.environ.get("LOOPWRIGHT_REPLICAS", ""), clustered=nc.is_clustered)
     try:
         with translated(shown(url), "the streams (JetStream must be enabled, with file storage)"):
-            await streams.ensure(js)
+            await streams.ensure(js, replicas=replicas)
             store = await js.object_store(streams.BLOBS)
             kept = (await store.status()).ttl or math.inf
     except BusUnreachable:

@@ -1,5 +1,7 @@
 """The streams, the object store and the bucket of keys that the bus consists of, and how they come to be."""
 
+from dataclasses import replace
+
 from nats.js import JetStreamContext
 from nats.js.api import (
     DiscardPolicy,
@@ -10,6 +12,7 @@ from nats.js.api import (
 )
 from nats.js.errors import BadRequestError, NotFoundError
 
+from loopwright.bus.errors import BusError
 from loopwright.bus.messages import KEPT
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS, stream_subjects
 
@@ -100,17 +103,30 @@ STREAMS = (
 OBJECTS = ObjectStoreConfig(bucket=BLOBS, description="Workspaces and large bodies, by content", ttl=BLOBS_KEPT)
 
 
-async def ensure(js: JetStreamContext) -> None:
+def replicas_wanted(told: str, *, clustered: bool) -> int:
+    """Return on how many servers a new stream is kept: as many as we are `told`, else three in a cluster.
+
+    Raises:
+        BusError: what we are told is not a number that a server knows.
+    """
+    if not told:
+        return 3 if clustered else 1
+    if told not in {"1", "2", "3", "4", "5"}:
+        raise BusError(f"LOOPWRIGHT_REPLICAS is {told!r}: set it to a number from 1 to 5, or leave it unset.")
+    return int(told)
+
+
+async def ensure(js: JetStreamContext, *, replicas: int) -> None:
     """Make all of them exist; leave what an operator has configured as it is."""
     for config in STREAMS:
         try:
             await js.stream_info(str(config.name))
         except NotFoundError:
-            await create(js, config)
+            await create(js, replace(config, num_replicas=replicas))
     try:
         await js.stream_info(BLOBS_STREAM)
     except NotFoundError:
-        await create(js, OBJECTS)
+        await create(js, replace(OBJECTS, replicas=replicas))
 
 
 async def create(js: JetStreamContext, config: StreamConfig | ObjectStoreConfig) -> None:

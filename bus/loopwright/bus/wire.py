@@ -79,6 +79,11 @@ class WireClient(Client):
         self.losses = 0
         """How often the connection was lost."""
 
+    @property
+    def is_clustered(self) -> bool:
+        """Tell whether the server said, when it greeted us, that it is one of a cluster."""
+        return bool(self._server_info.get("cluster"))
+
     def forget_unsent(self) -> None:
         """Give up what was not sent: nats-py would write it to the connection that is gone, and fail to close."""
         self._pending = []

@@ -186,7 +186,7 @@ async def test_a_store_that_is_not_ready_is_no_lack_of_permission() -> None:
 async def test_a_connection_can_be_closed_while_the_server_is_gone_and_something_is_unsaid(tmp_path: Path) -> None:
     async with plain_server(tmp_path, "-js", "-sd", str(tmp_path / "js")) as address, AsyncExitStack() as stack:
         bus = await stack.enter_async_context(connect_bus(f"nats://{address}"))
-        (ports,) = tmp_path.glob("*.ports")
+        (ports,) = [path async for path in anyio.Path(tmp_path).glob("*.ports")]
         os.kill(int(ports.stem.rpartition("_")[2]), signal.SIGKILL)
         with anyio.fail_after(5):
             while bus.nc.is_connected:
