@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.chaos.ledger import Line, Work, open_work
 
 from loopwright.bus import Bus, Status
-from loopwright.bus.messages import Ended
+from loopwright.bus.messages import Effect, EffectPhase, Ended
 from loopwright.bus.stored import Stored
 
 ONCE = ("step", "result", "eval", "event")
@@ -24,6 +24,8 @@ class Record:
     """Every subject of `ONCE`, and when the broker stored the message."""
     ends: Mapping[str, tuple[str, int]]
     """Status and attempts of every goal that has ended."""
+    asked: Mapping[Work, float] = field(default_factory=dict[Work, float])
+    """When it was on record what the model has answered, where it is."""
 
     def when(self) -> dict[str, float]:
         """Return when there was something on each subject."""
@@ -42,9 +44,10 @@ class Account:
     """Ended, but otherwise than undisturbed."""
     said_twice: list[str] = field(default_factory=list[str])
     """Subjects with a second order, result or evaluation."""
-    effects_repeated: list[str] = field(default_factory=list[str])
+    effects_repeated: list[Work] = field(default_factory=list[Work])
+    """Work that was shipped again."""
     paid_twice: list[Work] = field(default_factory=list[Work])
-    """Work whose answer was on record when its model was paid again."""
+    """Work whose model was paid again although its answer was on record."""
     run_again: int = 0
     """Handlers that were begun another time: what happens where there was no answer yet."""
     given_up: int = 0
@@ -72,7 +75,12 @@ async def read_record(bus: Bus) -> Record:
             ended = await bus.message(Ended, each)
             if ended is not None:
                 ends[ended.goal] = (str(ended.outcome.status), ended.outcome.attempts)
-    return Record([(each.subject, moment(each)) for each in stored], ends)
+    asked: dict[Work, float] = {}
+    for each in await bus.record([f"lw.v1.effect.{bus.ns}.>"]):
+        effect = await bus.message(Effect, each)
+        if effect is not None and effect.what == "ask" and effect.phase is EffectPhase.DONE:
+            asked.setdefault(Work(effect.goal, effect.step, effect.attempt, effect.role), moment(each))
+    return Record([(each.subject, moment(each)) for each in stored], ends, asked)
 
 
 def moment(stored: Stored) -> float:
@@ -92,7 +100,7 @@ def audit(goals: Mapping[str, int], record: Record, ledger: Sequence[Line]) -> A
     places = Counter(subject for subject, _ in record.said)
     ended = {goal: record.ends[goal] for goal in goals if goal in record.ends}
     begun = Counter(line.work for line in ledger if line.what == "began")
-    shipped = Counter(line.key for line in ledger if line.what == "shipped")
+    shipped = Counter(line.work for line in ledger if line.what == "shipped")
     return Account(
         goals=len(goals),
         lost=[goal for goal in goals if goal not in ended],
@@ -103,7 +111,7 @@ def audit(goals: Mapping[str, int], record: Record, ledger: Sequence[Line]) -> A
             if status != Status.COMPLETED or attempts < goals[goal]
         ],
         said_twice=[subject for subject, count in places.items() if count > 1],
-        effects_repeated=[key for key, count in shipped.items() if count > 1],
+        effects_repeated=[work for work, count in shipped.items() if count > 1],
         paid_twice=list(paid_twice(record, ledger)),
         run_again=begun.total() - len(begun),
         given_up=sum(max(0, attempts - goals[goal]) for goal, (_, attempts) in ended.items()),
@@ -116,7 +124,8 @@ def paid_twice(record: Record, ledger: Sequence[Line]) -> Iterable[Work]:
     for line in ledger:
         if line.what != "paid":
             continue
-        if line.work in paid and answered.get(place_of(line.work), line.at) < line.at:
+        known = min(answered.get(place_of(line.work), line.at), record.asked.get(line.work, line.at))
+        if line.work in paid and known < line.at:
             yield line.work
         paid.add(line.work)
 

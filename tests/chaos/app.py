@@ -5,12 +5,18 @@ and the worker ships what it made; both are counted outside.
 """
 
 import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
 
 import anyio
 from pydantic import BaseModel
-from tests.chaos.ledger import Work, note
+from tests.chaos.ledger import VARIABLE, Work, note, read
 
 from loopwright.actors import Attempt, Bounds, Loop, Step, Verdict, evaluator, worker
+from loopwright.tools import Done, IdempotencyKey, NotDone, tool
+from loopwright.tools.model import Answer, Turn
 
 SHORTEST, LONGEST = 0.003, 0.3
 """Seconds that a handler takes."""
@@ -39,19 +45,46 @@ def work_of(step: Step[Toil]) -> Work:
     return Work(step.goal, step.order.step, step.attempt, step.order.role)
 
 
-async def think(step: Step[Toil], work: Work) -> None:
-    """Pay for a call of a model, and wait for its answer."""
-    note("paid", work)
+class Ghost:
+    """A model that is paid outside, by whoever asks it."""
+
+    async def ask(self, turns: Sequence[Turn], model: str | None = None) -> Answer:
+        """Take the money, and think."""
+        work = Work(*json.loads(turns[-1].text))
+        note("paid", work)
+        await anyio.sleep(seconds_of(work))
+        return Answer("done", 10, 1)
+
+
+@tool(writes="external")
+async def ship(work: str, *, key: IdempotencyKey) -> str:
+    """Send off what was made."""
+    note("shipped", Work(*json.loads(work)), key)
+    await anyio.sleep(SHORTEST)
+    return "sent"
+
+
+@ship.reconcile
+async def was_shipped(key: IdempotencyKey, work: str) -> Done | NotDone:
+    """Look for the shipment on the ledger."""
+    lines = await anyio.to_thread.run_sync(read, Path(os.environ[VARIABLE]))
+    return Done("sent") if any(line.key == key for line in lines) else NotDone()
+
+
+async def think(step: Step[Toil], work: Work) -> str:
+    """Pay for a call of the model, and return what stands for the work."""
     await step.say("thinking")  # so that the wire shows that the handler has begun
-    await anyio.sleep(seconds_of(work))
+    text = json.dumps(tuple(work))
+    await step.ask(Ghost(), [Turn("user", text)], "ghost")
+    return text
 
 
-@worker("refine")
+@worker("refine", tools=[ship])
 async def refine(step: Step[Toil]) -> Piece:
     """Make the next piece."""
     work = work_of(step)
     note("began", work)
-    await think(step, work)
+    await step.call(ship, work=await think(step, work))
     note("completed", work)
     return Piece(number=step.attempt)
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -62,7 +62,8 @@ async def nursery(app: str = "tests.chaos.app") -> AsyncIterator[Nursery]:
         yield Nursery(process)
     finally:
         with anyio.CancelScope(shield=True):
-            process.kill()
+            with suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
             await process.aclose()
 

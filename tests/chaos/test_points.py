@@ -20,7 +20,7 @@ from loopwright.deploy.embedded import Server, embedded_server
 
 ROUNDS = 2
 """Attempts that a goal needs."""
-AT_ONCE = 8
+AT_ONCE = 16
 """Scenes that play at once."""
 
 ORCHESTRATOR = (
@@ -45,6 +45,12 @@ ORCHESTRATOR = (
 WORKER = (
     Point("step taken", "taken", "lw.v1.step.default.refine."),
     Point("handler begun", "after", "lw.v1.live."),
+    Point("before the model's answer is on record", "before", "lw.v1.effect."),
+    Point("after the model's answer is on record", "after", "lw.v1.effect."),
+    Point("before the shipment is claimed", "before", "lw.v1.effect.", 2),
+    Point("after the shipment is claimed", "after", "lw.v1.effect.", 2),
+    Point("before the shipment is receipted", "before", "lw.v1.effect.", 3),
+    Point("after the shipment is receipted", "after", "lw.v1.effect.", 3),
     Point("before the result is written", "before", "lw.v1.result."),
     Point("after the result is written", "after", "lw.v1.result."),
     Point("before the step is let go", "unacknowledged", "lw.v1.step.default.refine."),
