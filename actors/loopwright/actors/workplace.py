@@ -131,14 +131,15 @@ class Workplace:
         await self._put_on_record(order, failed(self._bus, order, failure), delivery)
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
-        """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question."""
+        """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question.
+
+        Handed out for the first time means little: who slept meanwhile, or asked a broker that was killed, comes late.
+        """
         first, age = delivery.deliveries == 1, datetime.now(UTC) - delivery.time
         if first and age < FRESH and not self._bus.ends.may_have_ended(order.goal):
             return True
         if await Run(self._bus, GoalId(order.goal)).ended():
             return False
-        if first:
-            return True
         answered = await self._bus.last(place_of(self._bus, order))
         return answered is None or answered.seq < delivery.seq
 
