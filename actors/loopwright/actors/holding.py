@@ -57,6 +57,7 @@ class Holding:
         self._lock = anyio.Lock()
         self._seen = 0
         self._lost = False
+        self._looked = delivery > 1
 
     @property
     def spent(self) -> Usage:
@@ -71,6 +72,29 @@ class Holding:
         """
         if self._lost:
             raise LeaseLost
+
+    async def _look_first(self) -> None:
+        """Give way before the first call if somebody has been here.
+
+        A broker that was killed forgets what it has handed out, and hands it out for the first time again; the next
+        time it is the second, and then the record is taken over.
+
+        Raises:
+            LeaseLost: another worker holds the attempt, or held it.
+        """
+        self.refuse_if_lost()
+        if not self._looked:
+            self._looked = True
+            stored = await self._bus.last(self._subject)
+            found = await self._bus.message(Effect, stored) if stored else None
+            self._lost = found is not None and found.worker != self._bus.name
+            self.refuse_if_lost()
+
+    @property
+    def _subject(self) -> Subject:
+        order = self._order
+        told: dict[str, str | int] = {"goal": order.goal, "step": order.step, "attempt": order.attempt}
+        return Subject.of("effect", ns=self._bus.ns, role=order.role, **told)
 
     async def take_over(self) -> None:
         """Read what earlier holders have put on record, if they have; they can write no more.
@@ -114,7 +138,7 @@ class Holding:
 
     async def ask(self, model: LanguageModel, turns: Sequence[Turn], name: str | None = None) -> Answer:
         """Return the model's answer to a conversation, from the record if it is there."""
-        self.refuse_if_lost()
+        await self._look_first()
         name = name or DEFAULT_MODEL
         with self._run.taking(digest_of("ask", name, [[turn.role, turn.text] for turn in turns])) as place:
             effect = self._run.recall(place)
@@ -136,7 +160,7 @@ class Holding:
 
     async def call[T](self, tool: Tool[T], arguments: dict[str, Any]) -> T:
         """Return what a tool answers, from the record if it is there."""
-        self.refuse_if_lost()
+        await self._look_first()
         if self._tools.get(tool.name) is not tool:
             why = f"the role {self._order.role} may not call {tool.name}: it is not among its tools"
             raise StepFailed(FailureClass.POLICY, why)
@@ -219,10 +243,7 @@ class Holding:
             LeaseLost: another worker holds the attempt now.
             BusUnreachable: no answer for a minute.
         """
-        order, bus = self._order, self._bus
-        subject = Subject.of(
-            "effect", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt, role=order.role
-        )
+        bus, subject = self._bus, self._subject
         id_ = f"{subject}-{self._delivery}-{effect.call}-{effect.occurrence}-{effect.phase}"
         async with self._lock:
             while True:
@@ -244,7 +265,9 @@ class Holding:
             found = await self._bus.message(Effect, stored)
             if found is None:
                 continue  # somebody has written what nobody can read, and it means nothing
-            if found.phase is EffectPhase.HELD and found.delivery > self._delivery:
+            later = found.phase is EffectPhase.HELD and found.delivery > self._delivery
+            rival = found.worker != self._bus.name and found.delivery >= self._delivery
+            if later or rival:
                 self._lost = True
                 raise LeaseLost
             self._record.take(found)

@@ -19,6 +19,7 @@ from loopwright.bus.connection import LEASE
 from loopwright.bus.errors import LoopwrightError
 from loopwright.bus.messages import Effect, EffectPhase, StepOrder
 from loopwright.bus.subjects import LOOP, Subject
+from loopwright.deploy.embedded import Server
 from loopwright.tools import Done, IdempotencyKey, Misuse, NotDone, Tool, ToolError, ToolFailed, tool
 from loopwright.tools.model import Answer, ModelBusy, Turn
 
@@ -144,17 +145,20 @@ async def test_whoever_hears_late_that_its_claim_stands_asks_again_before_it_pay
     async def late() -> None:
         nonlocal refused
         try:
-            await Holding(lost, ORDER, [pay]).call(pay, {"amount": 1})
+            await holding.call(pay, {"amount": 1})
         except LeaseLost:
             refused = True
 
     async with lay_cable() as cable, connect_bus(cable.url, name="lost") as lost, anyio.create_task_group() as tasks:
+        holding = Holding(lost, ORDER, [pay])
+        await holding.ask(Script(), [Turn("user", "a")], "m")
         cable.mute()
         cut = anyio.current_time()
         tasks.start_soon(late)
         async with Trajectory(bus, "g1").follow() as entries:
             with anyio.fail_after(5):
-                await anext(entries)
+                for _ in range(2):
+                    await anext(entries)
         successor = Holding(bus, ORDER, [pay], delivery=2)
         await successor.take_over()
         await successor.begin()
@@ -163,6 +167,29 @@ async def test_whoever_hears_late_that_its_claim_stands_asks_again_before_it_pay
         cable.mend()
     assert refused
     assert ledger.amounts == [1]
+
+
+async def test_whoever_is_handed_an_attempt_for_the_first_time_again_pays_nothing(
+    server: Server, bus: Bus, pay: Tool[int], ledger: Ledger
+) -> None:
+    script = Script()
+    first = Holding(bus, ORDER, [pay])
+    await first.ask(script, [Turn("user", "a")], None)
+    await first.call(pay, {"amount": 5})
+    async with connect_bus(server.url, name="another") as elsewhere:
+        for _ in range(2):  # a broker that is killed forgets how often it has handed out a step
+            again = Holding(elsewhere, ORDER, [pay])
+            with pytest.raises(LeaseLost):
+                await again.ask(script, [Turn("user", "a")], None)
+            with pytest.raises(LeaseLost):
+                await again.call(pay, {"amount": 5})
+        successor = Holding(elsewhere, ORDER, [pay], delivery=2)
+        await successor.take_over()
+        rival = Holding(bus, ORDER, [pay], delivery=2)
+        with pytest.raises(LeaseLost):
+            await rival.take_over()
+        assert await successor.call(pay, {"amount": 5}) == 5
+    assert (script.asked, ledger.amounts) == (["a"], [5])
 
 
 async def test_an_older_successor_that_is_late_gives_way(bus: Bus) -> None:
