@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,7 @@ class Plan:
     asleep: tuple[float, float] = (0.5, 6.0)
     """Seconds that a process is frozen; a broker at most half of the longest."""
     in_flight: int = 20
+    deeds: Mapping[tuple[str, str], int] = field(default_factory=lambda: DEEDS)
 
 
 @dataclass
@@ -158,7 +160,7 @@ class Campaign:
 
     def _do_one(self, tasks: TaskGroup) -> None:
         """Do what the seed says."""
-        what, whom = self._chance.choices(list(DEEDS), list(DEEDS.values()))[0]
+        what, whom = self._chance.choices(list(self._plan.deeds), list(self._plan.deeds.values()))[0]
         victim = self._chance.choice(self._actors(whom)) if whom != "broker" else None
         asleep = self._chance.uniform(*self._plan.asleep)
         self.story.deeds[what, whom] += 1

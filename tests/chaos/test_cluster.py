@@ -61,6 +61,7 @@ async def all_well(bus: Bus, fleet: Station, names: list[str]) -> None:
     assert {name: found for name, found in account.bad.items() if found} == {}
 
 
+@pytest.mark.chaos
 async def test_the_server_that_leads_every_goal_is_killed_and_all_goals_end_once(tmp_path: Path) -> None:
     async with cluster(on_loopback(), tmp_path / "cluster") as three, nursery() as nurse:
         await ready(three)
