@@ -14,6 +14,7 @@ from loopwright.bus.subjects import INTAKE
 
 if TYPE_CHECKING:
     from anyio.abc import SocketStream
+
     from tests.acceptance.conftest import Done, OpenStation, Station, Terminal
 
 NOWHERE = "nats://127.0.0.1:9"

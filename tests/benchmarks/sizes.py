@@ -16,14 +16,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import anyio
-from tests.benchmarks.filling import all_read, fill, record_of_one, wait_in_intake
-from tests.processes.running import ORCHESTRATOR, WORKER, Actor, memory_of, running
 
 from loopwright.bus import Bus, Goals, Status, connect_bus
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import INTAKE, LOOP
 from loopwright.deploy import logs
 from loopwright.deploy.embedded import Server, embedded_server
+from tests.benchmarks.filling import all_read, fill, record_of_one, wait_in_intake
+from tests.processes.running import ORCHESTRATOR, WORKER, Actor, memory_of, running
 
 ALONE = 100
 """Goals that are run one at a time."""

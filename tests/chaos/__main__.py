@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 
 import anyio
-from tests.chaos.campaign import Plan, Story, campaign
 
 from loopwright.deploy import logs
+from tests.chaos.campaign import Plan, Story, campaign
 
 SHOWN = 10
 """Cases of a kind that are shown."""

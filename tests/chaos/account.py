@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.ledger import Line, Work, open_work
-
 from loopwright.bus import Bus, Status
 from loopwright.bus.messages import Effect, EffectPhase, Ended
 from loopwright.bus.stored import Stored
+from tests.chaos.ledger import Line, Work, open_work
 
 ONCE = ("step", "result", "eval", "event")
 """Kinds of which a subject has one message, for ever."""

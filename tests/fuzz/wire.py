@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import anyio
 from anyio.abc import SocketStream
+
 from tests.fuzz.garbage import Said
 
 ANSWER = 30.0

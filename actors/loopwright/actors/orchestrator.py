@@ -136,8 +136,8 @@ class Orchestrator:
             if events is None:
                 return False
             if not events or after is None:
-                # Whoever decided on it may not have sent yet, whatever we are told of deliveries: a lease lapses, and a
-                # broker that was killed forgets them. A last decision that is older than the message was not made on it.
+                # Whoever decided on it may not have sent yet, whatever we are told of deliveries: a lease lapses, and
+                # a broker that was killed forgets them. A last decision older than the message was not made on it.
                 decided = delivery.stream != LOOP or loaded.revision > delivery.seq
                 if not (decided and await self._repeat(goal, seen, output_in(said, delivery), loaded.revision)):
                     reject(loaded, said)

@@ -47,6 +47,8 @@ class Workplace:
         self._hands = hands
         self._resources: object = None
         self._leases = Leases()
+        self._in_hand: dict[int, anyio.Event] = {}
+        """The orders that we hold, by their places in the stream, and what tells that we hold one no longer."""
 
     async def run(self, stopping: anyio.Event) -> None:
         """Serve the role until `stopping` is set, then finish or hand back."""
@@ -63,11 +65,29 @@ class Workplace:
     async def take(self, delivery: Delivery) -> None:
         """Do one step, and settle it in exactly one way."""
         try:
-            await self._take(delivery)
+            if (over := self._in_hand.get(delivery.seq)) is None:
+                await self._take_first(delivery)
+            else:
+                await self._take_again(delivery, over)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                 await delivery.later()
             raise
+
+    async def _take_first(self, delivery: Delivery) -> None:
+        over = self._in_hand[delivery.seq] = anyio.Event()
+        try:
+            await self._take(delivery)
+        finally:
+            del self._in_hand[delivery.seq]
+            over.set()
+
+    async def _take_again(self, delivery: Delivery, over: anyio.Event) -> None:
+        """Let a step that we hold already be done once: a broker that was killed hands it out anew."""
+        log.info("step.in_hand_already", subject=delivery.subject, deliveries=delivery.deliveries)
+        with self._leases.kept(delivery):
+            await over.wait()
+        await delivery.later()
 
     async def _take(self, delivery: Delivery) -> None:
         try:

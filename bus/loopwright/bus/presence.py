@@ -135,7 +135,7 @@ async def restore(bus: Bus) -> bool:
     """Make the bucket exist again, which is kept in memory and goes with its server; return whether it does."""
     try:
         with translated(bus.nc, f"the bucket {PRESENCE}"):
-            await streams.ensure(bus.js)
+            await streams.create(bus.js, streams.PRESENCE_CONFIG)
     except BusError as error:
         log.info("presence.not_restored", reason=str(error))
         return False

@@ -36,6 +36,22 @@ FORGOTTEN = 60.0
 """Seconds after which a key goes whose writer has set no time for it, and a mark that one has gone."""
 NAME_IN_USE = 10058
 
+PRESENCE_CONFIG = StreamConfig(
+    name=PRESENCE_STREAM,
+    subjects=[f"$KV.{PRESENCE}.>"],
+    retention=RetentionPolicy.LIMITS,
+    discard=DiscardPolicy.NEW,
+    max_msgs_per_subject=1,
+    max_age=FORGOTTEN,
+    duplicate_window=FORGOTTEN,
+    storage=StorageType.MEMORY,  # it is said anew within seconds; on disk every renewal would be a sync
+    allow_direct=True,
+    allow_msg_ttl=True,
+    allow_rollup_hdrs=True,
+    deny_delete=True,
+    subject_delete_marker_ttl=FORGOTTEN,
+    description="Which processes are there, and which roles they serve",
+)
 STREAMS = (
     StreamConfig(
         name=INTAKE,
@@ -83,22 +99,7 @@ STREAMS = (
         allow_direct=True,
         description="Messages that nobody could understand or survive, as they came",
     ),
-    StreamConfig(
-        name=PRESENCE_STREAM,
-        subjects=[f"$KV.{PRESENCE}.>"],
-        retention=RetentionPolicy.LIMITS,
-        discard=DiscardPolicy.NEW,
-        max_msgs_per_subject=1,
-        max_age=FORGOTTEN,
-        duplicate_window=FORGOTTEN,
-        storage=StorageType.MEMORY,  # it is said anew within seconds; on disk every renewal would be a sync
-        allow_direct=True,
-        allow_msg_ttl=True,
-        allow_rollup_hdrs=True,
-        deny_delete=True,
-        subject_delete_marker_ttl=FORGOTTEN,
-        description="Which processes are there, and which roles they serve",
-    ),
+    PRESENCE_CONFIG,
 )
 OBJECTS = ObjectStoreConfig(bucket=BLOBS, description="Workspaces and large bodies, by content", ttl=BLOBS_KEPT)
 

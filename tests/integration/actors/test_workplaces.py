@@ -164,3 +164,37 @@ async def test_trouble_that_does_not_pass_is_told_by_its_name(
     assert outcome.reason is StopReason.ERROR
     assert outcome.fault is not None
     assert (outcome.fault.kind, "the model cannot be reached" in outcome.fault.message) == ("transient", True)
+
+
+async def test_a_step_that_a_killed_broker_hands_out_anew_to_its_own_holder_is_done_once(
+    bus: Bus, fleet: Fleet, judge: Worker
+) -> None:
+    begun, go_on, runs = anyio.Event(), anyio.Event(), 0
+
+    @worker("guess")
+    async def slow(step: Step[Any]) -> dict[str, int]:
+        nonlocal runs
+        runs += 1
+        begun.set()
+        await go_on.wait()
+        return {"number": 1}
+
+    role = ["lw.v1.step.default.guess.>"]
+    place = Workplace(bus, slow)
+    async with fleet(bus, judge) as goals:
+        run = await goals.submit("guessing", {"target": 1}, goal="g1")
+        async with await bus.consumer(LOOP, "role-default-guess", role) as inbox, anyio.create_task_group() as tasks:
+            with anyio.fail_after(5):
+                first = await inbox.receive()
+            tasks.start_soon(place.take, first)
+            with anyio.fail_after(5):
+                await begun.wait()
+            await first.later()  # the broker has forgotten whom it gave the step
+            with anyio.fail_after(5):
+                tasks.start_soon(place.take, await inbox.receive())
+            await anyio.wait_all_tasks_blocked()
+            go_on.set()
+        assert (await end_of(run)).reason is StopReason.ACCEPTED
+        await bus.nc.flush()
+        left = await bus.js.consumer_info(LOOP, "role-default-guess")
+    assert (runs, left.num_ack_pending, left.num_pending) == (1, 0, 0)
