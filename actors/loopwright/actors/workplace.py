@@ -153,10 +153,12 @@ class Workplace:
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
         """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question.
 
-        Handed out for the first time means little: who slept meanwhile, or asked a broker that was killed, comes late.
+        Handed out for the first time means little: who slept meanwhile comes late, and a broker that was killed forgets
+        what it has handed out, and what was settled.
         """
         first, age = delivery.deliveries == 1, datetime.now(UTC) - delivery.time
-        if first and age < FRESH and not self._bus.ends.may_have_ended(order.goal):
+        new = first and age < FRESH and delivery.time > self._bus.nc.lost_at
+        if new and not self._bus.ends.may_have_ended(order.goal):
             return True
         if await Run(self._bus, GoalId(order.goal)).ended():
             return False

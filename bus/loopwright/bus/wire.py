@@ -13,6 +13,7 @@ buffer that is flushed next, and nothing is awaited.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -23,6 +24,7 @@ type Headers = dict[str, str]
 type Handler = Callable[["Arrival"], None]
 
 VERSION = b"NATS/1.0"
+NEVER = datetime.min.replace(tzinfo=UTC)
 BREAKS = {ord("\r"): " ", ord("\n"): " "}
 
 
@@ -77,6 +79,8 @@ class WireClient(Client):
         self._nobody: asyncio.Future[None] | None = None
         self._told_of_losses: list[Callable[[], None]] = []
         self.losses = 0
+        self.lost_at = NEVER
+        """When the connection was lost last."""
         """How often the connection was lost."""
 
     @property
@@ -101,6 +105,7 @@ class WireClient(Client):
     def lose(self) -> None:
         """Tell whoever waits for an answer that it will not come: it is gone with the connection it was asked on."""
         self.losses += 1
+        self.lost_at = datetime.now(UTC)
         for answer in tuple(self._resp_map.values()):
             if not answer.done():
                 answer.set_exception(ConnectionClosedError())
