@@ -28,17 +28,7 @@ async def announced(
     loops: tuple[str, ...] = (),
 ) -> AsyncIterator[None]:
     """Have it known that this process serves a role while the body runs, and from `stopping` on that it will go."""
-    ours = Presence(
-        role=role,
-        process=secrets.token_hex(8),  # a process id is no name: every container has its first
-        name=bus.name,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        version=VERSION,
-        hands=hands,
-        loops=loops,
-        started=datetime.now(UTC),
-    )
+    ours = this_process(bus.name, role, hands, loops)
 
     async def renew() -> None:
         losses = bus.nc.losses
@@ -62,3 +52,18 @@ async def announced(
             tasks.cancel_scope.cancel()
     finally:
         take_back(bus, ours)
+
+
+def this_process(name: str, role: str, hands: int, loops: tuple[str, ...]) -> Presence:
+    """Return what this process says of itself as it starts to serve a role."""
+    return Presence(
+        role=role,
+        process=secrets.token_hex(8),  # a process id is no name: every container has its first
+        name=name,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=VERSION,
+        hands=hands,
+        loops=loops,
+        started=datetime.now(UTC),
+    )
