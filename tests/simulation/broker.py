@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from nats.js.api import StreamConfig
 
 from tests.simulation.consumers import NS, Consumer, Headers, Wanted
-from tests.simulation.store import Kept, Known, Stream, WriteRefused, matches
+from tests.simulation.store import LIFETIME, Kept, Known, Stream, WriteRefused, matches
 
 API = "$JS.API."
 ACK = "$JS.ACK."
@@ -138,8 +138,7 @@ class Broker:
             return
         headers = {name: value for name, value in timer.headers.items() if name not in {SCHEDULE, TARGET}}
         headers |= {"Nats-Scheduler": timer.subject, "Nats-Schedule-Next": "purge"}
-        for earlier in list(stream.on_subject[timer.subject]):
-            stream.remove(earlier.seq)
+        stream.purge(timer.subject)
         self._publish(stream, timer.headers[TARGET], timer.data, headers)
 
     def _answer(self, reply: str, said: dict[str, Any]) -> None:
@@ -157,11 +156,19 @@ class Broker:
             return {"error": refused.answer, "stream": stream.name, "seq": 0}
         if SCHEDULE in headers:
             self._schedule(stream, kept)
+        if LIFETIME in headers:
+            self.loop.call_later(float(headers[LIFETIME].removesuffix("s")), self._lapse, stream, kept)
         self.stored(stream, kept)
         for consumer in list(self.consumers.values()):
             if consumer.stream is stream:
                 consumer.stored(kept)
         return {"stream": stream.name, "seq": kept.seq}
+
+    def _lapse(self, stream: Stream, kept: Kept) -> None:
+        """Take a message out whose time is up; where its stream is told to, an empty one marks its place."""
+        marked = stream.config.subject_delete_marker_ttl
+        if stream.remove(kept.seq) is not None and marked and kept.data:
+            self._publish(stream, kept.subject, b"", {"Nats-Marker-Reason": "MaxAge", LIFETIME: f"{marked:g}s"})
 
     def _schedule(self, stream: Stream, timer: Kept) -> None:
         at = datetime.fromisoformat(timer.headers[SCHEDULE].removeprefix("@at "))

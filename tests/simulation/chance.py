@@ -12,6 +12,8 @@ from nats.aio.msg import Msg
 
 from tests.simulation.network import Way
 
+KEYS = "$KV."
+"""Who is there: keys that name processes by chance, and the machine; what happens to them may not follow from that."""
 MASK = (1 << 64) - 1
 
 
@@ -61,14 +63,18 @@ class Fate:
 
     def up(self, client: str, subject: str, data: bytes) -> Way:
         """Return how a message goes from a client to the broker."""
+        if subject.startswith(KEYS):
+            subject, data = KEYS, b""
         way = self._way(self.draw(client.encode(), subject.encode(), data))
         return way if not subject.startswith("$JS.API") else Way(way.delay, way.lost)
 
     def down(self, client: str, said: Msg) -> Way:
         """Return how a message goes from the broker to a client."""
-        about = b"" if said.subject.startswith("_INBOX") else said.subject.encode()
+        about, data = b"" if said.subject.startswith("_INBOX") else said.subject.encode(), said.data
+        if said.subject.startswith(KEYS):
+            about, data = KEYS.encode(), b""
         status = (said.headers or {}).get("Nats-Sequence", "") or (said.headers or {}).get("Status", "")
-        way = self._way(self.draw(client.encode(), about, said.data, said.reply.encode(), status.encode()))
+        way = self._way(self.draw(client.encode(), about, data, said.reply.encode(), status.encode()))
         return Way(way.delay, way.lost)
 
     def _way(self, bits: int) -> Way:

@@ -106,6 +106,11 @@ class Ear:
         said = Msg(self._client, subject, reply, data, headers or None)
         self._latest = self._client.network.down(self._client, self._arrive, said, not_before=self._latest)
 
+    async def quiet(self) -> None:
+        """Return when everything has arrived that was sent; some of it may be lost with the broker."""
+        loop = self._client.network.loop
+        await asyncio.sleep(max(0.0, self._latest - loop.time()))
+
     def _arrive(self, said: Msg) -> None:
         if not self._subscription._closed:
             self._subscription._received += 1
@@ -278,6 +283,12 @@ class SimClient(WireClient):
             self._ears[subscription._id] = lane = Lane(self, subscription, handle)
             self.network.broker.listen(lane)
         return subscription
+
+    async def leave(self, lane: Subscription) -> None:
+        """Have nothing more sent on a lane, and return when all has come that was on its way."""
+        if (ear := self._ears.pop(lane._id, None)) is not None:
+            self.network.broker.ignore(ear)
+            await ear.quiet()
 
     async def flush(self, timeout: int = 10) -> None:
         """Return; what was sent is on its way."""

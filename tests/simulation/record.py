@@ -6,16 +6,21 @@ from collections.abc import Callable
 from loopwright.actors.decide import Decision, decide, sends
 from loopwright.actors.hearing import MODELS
 from loopwright.actors.standing import Standing, fold
+from loopwright.actors.unserved import UNSERVED, roles_waited_for
 from loopwright.bus.envelope import read_at
-from loopwright.bus.messages import Ended, Message, StepOrder, Timer
+from loopwright.bus.messages import Effect, EffectPhase, Ended, Message, StepOrder, Timer
+from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS, Subject
 from tests.simulation.broker import Broker
 from tests.simulation.cast import Script
 from tests.simulation.consumers import Consumer
-from tests.simulation.store import Kept, Stream
+from tests.simulation.store import ROLLUP, Kept, Stream
 
 ONCE = frozenset({"step", "result", "eval", "event"})
 """Kinds of which each place holds one message for ever."""
+
+SETTLED = 0.1
+"""Seconds after which everybody has said that he is there, where nothing goes wrong."""
 
 
 class Broken(AssertionError):
@@ -39,6 +44,10 @@ class Auditor:
         """What the decision on a message sends, by the message's id."""
         self.there: set[str] = set()
         """Subjects in LOOP that hold a message, timers that have fired included."""
+        self.waited: set[str] = set()
+        """Goals that have waited for somebody's answer."""
+        self.holders: dict[str, tuple[int, str]] = {}
+        """Who wrote last on the effect record of an attempt: the how manieth to hold it, and its name."""
         self.outcomes: dict[str, Ended] = {}
         self.accepted: set[str] = set()
         self.digest = 0
@@ -62,6 +71,8 @@ class Auditor:
 
     def stored(self, stream: Stream, kept: Kept) -> None:
         """Look at a message that the broker has stored."""
+        if stream.name == PRESENCE_STREAM:
+            return
         self.digest = zlib.crc32(f"{kept.at:.6f} {stream.name} {kept.seq} {kept.subject}".encode(), self.digest)
         self.digest = zlib.crc32(kept.data, self.digest)
         self.tell(f"{stream.name}-{kept.seq} {kept.subject} {kept.data[:150]!r} {kept.headers.get('ce-source', '')}")
@@ -72,6 +83,9 @@ class Auditor:
         if stream.name not in {LOOP, TIMERS}:
             return
         subject = Subject.parse(kept.subject)
+        if subject.kind == "timer" and ROLLUP in kept.headers:
+            self.forgotten(subject["goal"])
+            return
         again = kept.subject in self.there
         self.there.add(kept.subject)
         if subject.kind in ONCE:
@@ -81,6 +95,10 @@ class Auditor:
                 self.decided(
                     subject["goal"], Decision.model_validate_json(kept.data).of(self.firsts.get(subject["goal"]))
                 )
+            case "timer" if subject["id"] == UNSERVED:
+                self.minded(subject["goal"])
+            case "effect":
+                self.taken(kept.subject, read_at(Effect, subject, kept.data, kept.headers))
             case "step" | "timer":
                 wanted = kept.subject in self.implied.get(subject["goal"], ())
                 self.demand(wanted, f"{kept.subject} follows from no decision on record")
@@ -100,6 +118,8 @@ class Auditor:
             return
         self.demand(fold(before, decision.events) == decision.standing, f"decision {number} of {goal} does not add up")
         self.standings[goal] = decision.standing
+        if roles_waited_for(decision.standing):
+            self.waited.add(goal)
         following = list(sends(decision.standing, decision.events))
         ordered = any(isinstance(message, StepOrder) for message in following)
         self.demand(not (decision.standing.over and ordered), f"{goal} orders a step at its end")
@@ -108,6 +128,25 @@ class Auditor:
         self.demand(implied.isdisjoint(places), f"decision {number} of {goal} sends again what was sent: {places}")
         implied.update(places)
         self.owed.setdefault(decision.seen, []).extend(places)
+
+    def minded(self, goal: str) -> None:
+        """Look at a timer for a role that nobody serves."""
+        self.demand(goal in self.waited, f"{goal} is to be looked at again, and has never waited for anybody")
+        settled = self.broker.loop.time() > SETTLED
+        self.demand(not (self.script.calm and settled), f"{goal} waits for somebody, and everybody is there")
+
+    def forgotten(self, goal: str) -> None:
+        """Look at a timer that was taken back."""
+        standing = self.standings.get(goal)
+        self.demand(standing is not None and standing.over, f"a timer of {goal} was taken back before its end")
+
+    def taken(self, place: str, entry: Effect) -> None:
+        """Look at an entry in the effect record of an attempt: whoever was succeeded writes no more."""
+        holder = self.holders.get(place, (0, ""))
+        newer = entry.phase is EffectPhase.HELD and entry.delivery > holder[0]
+        ours = (entry.delivery, entry.worker) == holder
+        self.demand(newer or ours or place not in self.holders, f"{entry.worker} writes on {place} behind {holder}")
+        self.holders[place] = entry.delivery, entry.worker
 
     def ended(self, goal: str, said: Ended) -> None:
         """Look at the end of a goal."""

@@ -12,6 +12,8 @@ from nats.js.api import RetentionPolicy, StreamConfig
 SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
 SEQUENCE_OF = "Nats-Expected-Last-Subject-Sequence-Subject"
 MESSAGE_ID = "Nats-Msg-Id"
+ROLLUP = "Nats-Rollup"
+LIFETIME = "Nats-TTL"
 DEDUPE_WINDOW = 120.0
 """Seconds that a stream remembers message ids, the default of nats-server."""
 
@@ -98,9 +100,15 @@ class Stream:
         seq, at = self.ids.get(id_, (0, 0.0))
         if seq and now - at < DEDUPE_WINDOW:
             raise Known(seq)
+        if ROLLUP in headers and not (self.config.allow_rollup_hdrs or self.config.allow_msg_schedules):
+            raise WriteRefused(500, 10111, "rollup not permitted")
+        if LIFETIME in headers and not self.config.allow_msg_ttl:
+            raise WriteRefused(400, 10166, "per-message TTL is disabled")
         limit = self.config.max_msgs or -1
         if 0 < limit <= len(self.messages):
             raise WriteRefused(503, 10077, "maximum messages exceeded")
+        if ROLLUP in headers or self.config.max_msgs_per_subject == 1:
+            self.purge(subject)
         self.last_seq += 1
         kept = Kept(self.last_seq, subject, data, headers, now)
         self.keep(kept)
@@ -134,6 +142,11 @@ class Stream:
         else:
             found = self.messages.get(request["seq"])
         return found if found and found.at <= before else None
+
+    def purge(self, subject: str) -> None:
+        """Take every message on a subject out."""
+        for kept in list(self.on_subject.get(subject, ())):
+            self.remove(kept.seq)
 
     def remove(self, seq: int) -> Kept | None:
         """Take a message out, if it is there."""

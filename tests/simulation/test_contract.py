@@ -13,12 +13,14 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import APIError
 
 from loopwright.bus import Bus
-from loopwright.bus.stored import last_in_json, last_on
-from loopwright.bus.streams import STREAMS
-from loopwright.bus.subjects import INTAKE, LOOP
+from loopwright.bus.reading import open_reader, read_all
+from loopwright.bus.stored import in_json, last_in_json, last_on
+from loopwright.bus.streams import PRESENCE, PRESENCE_STREAM, STREAMS
+from loopwright.bus.subjects import INTAKE, LOOP, TIMERS
 
-LEASE = 0.4
+LEASE = 0.2
 PLACE = "lw.v1.result.default.g1.work.1"
+TEA = "lw.v1.timer.default.g1.tea"
 GUARD = "Nats-Expected-Last-Subject-Sequence"
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,6 +37,11 @@ async def refusal(bus: Bus, subject: str = PLACE, headers: Headers | None = None
     with pytest.raises(APIError) as refused:
         await put(bus, subject, headers)
     return refused.value.code, refused.value.err_code
+
+
+def due_at(at: datetime) -> Headers:
+    when = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return {"Nats-Schedule": f"@at {when}", "Nats-Schedule-Target": "lw.v1.due.default.g1.tea", "ce-type": "due"}
 
 
 class Puller:
@@ -147,12 +154,12 @@ async def test_a_message_that_is_given_back_is_handed_out_at_once_or_after_a_whi
 
 
 async def test_what_a_worker_says_after_its_lease_counts_all_the_same(bus: Bus) -> None:
-    puller = await Puller(bus, LOOP).open(["lw.v1.result.default.>"], lease=1)
+    puller = await Puller(bus, LOOP).open(["lw.v1.result.default.>"], lease=0.4)
     await put(bus)
     late = await puller.next()
     assert (await puller.next()).metadata.num_delivered == 2
     await late.nak()
-    with anyio.fail_after(0.8):
+    with anyio.fail_after(0.3):
         assert (await puller.next()).metadata.num_delivered == 3
     late._ackd = False
     await late.ack()
@@ -181,7 +188,7 @@ async def test_messages_come_in_order_and_tell_how_many_are_left(bus: Bus, pulle
 
 
 async def test_who_waits_for_a_message_gets_signs_of_life_and_is_told_when_the_time_is_up(puller: Puller) -> None:
-    await puller.ask(2, expires=0.7, heartbeat=0.25)
+    await puller.ask(2, expires=0.5, heartbeat=0.2)
     heard = [(await puller.hear()).headers or {} for _ in range(3)]
     assert [each["Status"] for each in heard] == ["100", "100", "408"]
     assert (heard[2]["Nats-Pending-Messages"], heard[2]["Nats-Pending-Bytes"]) == ("2", "0")
@@ -257,22 +264,58 @@ async def test_a_reader_reads_from_a_place_on_or_the_last_of_every_subject(bus: 
 
 
 async def test_the_broker_says_at_a_time_what_it_was_told_to_and_only_the_last_word(bus: Bus) -> None:
-    inbox, _ = await bus.reader(["lw.v1.due.default.>"], after=lambda: 0)
+    inbox, _ = await open_reader(bus.nc, bus.js, TIMERS, ["lw.v1.due.default.>"], after=lambda: 0)
     began = datetime.now(UTC)
-    for data, seconds in ((b"first", 0.2), (b"second", 0.6)):
-        at = (began + timedelta(seconds=seconds)).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        headers = {"Nats-Schedule": f"@at {at}", "Nats-Schedule-Target": "lw.v1.due.default.g1.tea", "ce-type": "due"}
-        await bus.js.publish("lw.v1.timer.default.g1.tea", data, headers=headers)
+    for data, seconds in ((b"first", 0.1), (b"second", 0.3)):
+        await put(bus, TEA, due_at(began + timedelta(seconds=seconds)), data)
     async with inbox:
         with anyio.fail_after(5):
             due = await inbox.receive()
         assert (due.subject, due.data, due.headers) == (
             "lw.v1.due.default.g1.tea",
             b"second",
-            {"ce-type": "due", "Nats-Scheduler": "lw.v1.timer.default.g1.tea", "Nats-Schedule-Next": "purge"},
+            {"ce-type": "due", "Nats-Scheduler": TEA, "Nats-Schedule-Next": "purge"},
         )
-        assert due.time - began >= timedelta(seconds=0.6)
-        assert await bus.last("lw.v1.timer.default.g1.tea", sure=True) is None
-        with anyio.move_on_after(0.5) as over:
+        assert due.time - began >= timedelta(seconds=0.3)
+        assert await in_json(bus.nc, TIMERS, {"last_by_subj": TEA}, 2) is None
+        with anyio.move_on_after(0.2) as over:
             await inbox.receive()
     assert over.cancelled_caught
+
+
+async def test_a_timer_that_is_taken_back_never_fires_and_leaves_nothing(bus: Bus) -> None:
+    inbox, _ = await open_reader(bus.nc, bus.js, TIMERS, ["lw.v1.due.default.>"], after=lambda: 0)
+    await put(bus, TEA, due_at(datetime.now(UTC) + timedelta(seconds=0.3)))
+    bus.forget_timer("g1", "tea")
+    async with inbox:
+        with anyio.move_on_after(1.3) as over:
+            await inbox.receive()
+    assert over.cancelled_caught
+    assert await in_json(bus.nc, TIMERS, {"last_by_subj": TEA}, 2) is None
+
+
+async def test_the_record_lets_nobody_clear_a_subject_or_have_a_message_lapse(bus: Bus) -> None:
+    assert await put(bus) == 1
+    assert await refusal(bus, PLACE, {"Nats-Rollup": "sub"}) == (500, 10111)
+    assert await refusal(bus, PLACE, {"Nats-TTL": "1s"}) == (400, 10166)
+    assert await bus.last(PLACE) is not None
+
+
+async def test_a_key_holds_its_last_word_and_lapses_in_time(bus: Bus) -> None:
+    key, other = f"$KV.{PRESENCE}.default.near.p1", f"$KV.{PRESENCE}.default.near.p2"
+    await put(bus, key, {"Nats-TTL": "1"}, b"first")
+    await put(bus, key, {"Nats-TTL": "1"}, b"second")
+    await put(bus, other, {"Nats-TTL": "9"}, b"alive")
+    assert await keys(bus) == {key: b"second", other: b"alive"}
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    inbox, _ = await open_reader(bus.nc, bus.js, PRESENCE_STREAM, [key], after=lambda: 0)
+    async with inbox, bus.overhear(f"$KV.{PRESENCE}.>", lambda arrival: heard.put_nowait(arrival.subject)):
+        with anyio.fail_after(5):
+            assert [(await inbox.receive()).data for _ in range(2)] == [b"second", b""]
+    assert await keys(bus) == {key: b"", other: b"alive"}
+    assert heard.empty()
+
+
+async def keys(bus: Bus) -> dict[str, bytes]:
+    stored = await read_all(bus.nc, bus.js, PRESENCE_STREAM, [f"$KV.{PRESENCE}.>"])
+    return {each.subject: each.data for each in stored}
