@@ -13,7 +13,7 @@ from tests.simulation.broker import Broker
 from tests.simulation.exploring import explore, quiet, replay
 from tests.simulation.store import SEQUENCE, Stream
 
-SECONDS = 3.0
+SECONDS = 2.0
 """For as many worlds as there is time for; `python -m tests.simulation` has more of it."""
 ENOUGH = 60
 """Seeds within which a broken broker is found out."""
