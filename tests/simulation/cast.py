@@ -11,12 +11,14 @@ from loopwright.actors import Attempt, Bounds, Loop, Retriable, Step, StepFailed
 from loopwright.bus.messages import FailureClass
 
 BOUNDS = Bounds(attempts=3, deadline=12.0, step_timeout=3.0, patience=3, failures=2)
+LONELY = {"unserved": 12.0, "deadline": 40.0}
 LOOPS = (
     Loop(name="plain", work="make", judges=("near",), bounds=BOUNDS),
     Loop(name="judged", work="make", judges=("near", "far"), acceptance="accept", bounds=BOUNDS),
     Loop(name="wide", work="make", judges=("near", "far"), bounds=BOUNDS.model_copy(update={"width": 3})),
     Loop(name="measured", work="make", judges=("near",), acceptance="accept", baseline=True, bounds=BOUNDS),
     Loop(name="planned", plan="plan", work="make", judges=("near",), bounds=BOUNDS),
+    Loop(name="forsaken", work="make", judges=("near",), bounds=BOUNDS.model_copy(update=LONELY)),
     Loop(name="hasty", work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"deadline": 0.6})),
 )
 JUDGES = frozenset({"near", "far", "accept"})

@@ -13,7 +13,9 @@ from nats.aio.msg import Msg
 from tests.simulation.network import Way
 
 KEYS = "$KV."
-"""Who is there: keys that name processes by chance, and the machine; what happens to them may not follow from that."""
+"""Who is there: keys that name processes by chance, and the machine; what happens to them may not follow from that.
+
+They are slow, and never lost while their sender lives, for nobody would see that he is there who loses them all."""
 MASK = (1 << 64) - 1
 
 
@@ -66,6 +68,8 @@ class Fate:
         if subject.startswith(KEYS):
             subject, data = KEYS, b""
         way = self._way(self.draw(client.encode(), subject.encode(), data))
+        if subject == KEYS:
+            return Way(way.delay)
         return way if not subject.startswith("$JS.API") else Way(way.delay, way.lost)
 
     def down(self, client: str, said: Msg) -> Way:
@@ -75,7 +79,7 @@ class Fate:
             about, data = KEYS.encode(), b""
         status = (said.headers or {}).get("Nats-Sequence", "") or (said.headers or {}).get("Status", "")
         way = self._way(self.draw(client.encode(), about, data, said.reply.encode(), status.encode()))
-        return Way(way.delay, way.lost)
+        return Way(way.delay, way.lost and data is said.data)
 
     def _way(self, bits: int) -> Way:
         """Return what 64 random bits mean."""
@@ -144,6 +148,8 @@ class Plan:
     goals: int
     room: int
     """Goals that may wait."""
+    late: float
+    """Seconds until anybody serves one of the roles."""
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
@@ -165,6 +171,7 @@ class Plan:
             workers=dice.choice([1, 1, 1, 2]),
             goals=dice.choice([1, 1, 1, 1, 2, 3]),
             room=dice.choice([1, 2, 10]),
+            late=0.0 if calm else dice.choice([0.0] * 6 + [5.0, 25.0]),
         )
 
 

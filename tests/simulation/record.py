@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Callable
+from typing import Protocol
 
 from loopwright.actors.decide import Decision, decide, sends
 from loopwright.actors.hearing import MODELS
 from loopwright.actors.standing import Standing, fold
 from loopwright.actors.unserved import UNSERVED, roles_waited_for
 from loopwright.bus.envelope import read_at
-from loopwright.bus.messages import Effect, EffectPhase, Ended, Message, StepOrder, Timer
+from loopwright.bus.messages import Effect, EffectPhase, Ended, Message, Outcome, StepOrder, StopReason, Timer
 from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS, Subject
 from tests.simulation.broker import Broker
@@ -19,6 +20,8 @@ from tests.simulation.store import ROLLUP, Kept, Stream
 ONCE = frozenset({"step", "result", "eval", "event"})
 """Kinds of which each place holds one message for ever."""
 
+SLOW = 8.0
+"""Seconds that a key may take to whoever listens, and a decision to the broker."""
 SETTLED = 0.1
 """Seconds after which everybody has said that he is there, where nothing goes wrong."""
 
@@ -27,11 +30,22 @@ class Broken(AssertionError):
     """A promise was broken."""
 
 
+class Attendance(Protocol):
+    """Whoever knows who is really there."""
+
+    def served_since(self, role: str) -> float:
+        """Return since when somebody has served a role without a break; infinity if nobody does."""
+
+    def absent_since(self, role: str) -> float:
+        """Return since when nobody who serves a role has lived; infinity if somebody does."""
+
+
 class Auditor:
     """Reads along what the broker stores and lets go, and knows what may not be."""
 
-    def __init__(self, broker: Broker, script: Script, tell: Callable[[str], None]) -> None:
+    def __init__(self, broker: Broker, script: Script, tell: Callable[[str], None], presence: Attendance) -> None:
         self.broker = broker
+        self.presence = presence
         self.tell = tell
         self.script = script
         self.faults: list[tuple[str, BaseException | None]] = []
@@ -44,6 +58,8 @@ class Auditor:
         """What the decision on a message sends, by the message's id."""
         self.there: set[str] = set()
         """Subjects in LOOP that hold a message, timers that have fired included."""
+        self.minded: dict[str, float] = {}
+        """When the broker was first told to look again who serves the roles of a goal."""
         self.waited: set[str] = set()
         """Goals that have waited for somebody's answer."""
         self.holders: dict[str, tuple[int, str]] = {}
@@ -96,7 +112,7 @@ class Auditor:
                     subject["goal"], Decision.model_validate_json(kept.data).of(self.firsts.get(subject["goal"]))
                 )
             case "timer" if subject["id"] == UNSERVED:
-                self.minded(subject["goal"])
+                self.mind(subject["goal"])
             case "effect":
                 self.taken(kept.subject, read_at(Effect, subject, kept.data, kept.headers))
             case "step" | "timer":
@@ -116,6 +132,8 @@ class Auditor:
         if before is not None and before.over:
             self.blame(f"decision {number} of {goal} follows its end")
             return
+        if before is not None and decision.standing.outcome is not None:
+            self.forsaken(goal, before, decision.standing.outcome)
         self.demand(fold(before, decision.events) == decision.standing, f"decision {number} of {goal} does not add up")
         self.standings[goal] = decision.standing
         if roles_waited_for(decision.standing):
@@ -129,11 +147,26 @@ class Auditor:
         implied.update(places)
         self.owed.setdefault(decision.seen, []).extend(places)
 
-    def minded(self, goal: str) -> None:
+    def mind(self, goal: str) -> None:
         """Look at a timer for a role that nobody serves."""
         self.demand(goal in self.waited, f"{goal} is to be looked at again, and has never waited for anybody")
         settled = self.broker.loop.time() > SETTLED
         self.demand(not (self.script.calm and settled), f"{goal} waits for somebody, and everybody is there")
+        self.minded.setdefault(goal, self.broker.loop.time())
+
+    def forsaken(self, goal: str, before: Standing, outcome: Outcome) -> None:
+        """Look at the end of a goal that waited for roles: it ends for want of them if and only if nobody served."""
+        now, bound = self.broker.loop.time(), before.bounds.unserved
+        roles = roles_waited_for(before)
+        if outcome.reason is StopReason.NO_ROLE:
+            role = outcome.evidence.get("role")
+            served = now - self.presence.served_since(str(role))
+            self.demand(role in roles, f"{goal} ends for want of {role}, and does not wait for it")
+            self.demand(served <= bound + SLOW, f"{goal} ends for want of {role}, which was served for {served:g} s")
+        elif outcome.reason is StopReason.DEADLINE and (since := self.minded.get(goal)) is not None:
+            lacking = [role for role in roles if self.presence.absent_since(role) <= since]
+            long = now - since > bound + 2 * SLOW
+            self.demand(not (lacking and long), f"{goal} was left to wait for {lacking}, which nobody has served")
 
     def forgotten(self, goal: str) -> None:
         """Look at a timer that was taken back."""

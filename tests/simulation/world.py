@@ -1,6 +1,7 @@
 """One simulated world: a broker, processes, goals, and what befalls them, until everything has come to rest."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
@@ -76,11 +77,18 @@ class Process:
     client: SimClient | None = None
     task: asyncio.Task[None] | None = None
     stopping: anyio.Event = field(default_factory=anyio.Event)
+    role: str = ""
+    """The role that it serves, if it is a worker."""
+    since: float = math.inf
+    """Since when it has lived and not been frozen or told to stop."""
+    ended: float = 0.0
+    """When its last life ended."""
 
     def start(self) -> None:
         """Begin another life."""
         world = self.world
         self.life += 1
+        self.since = world.loop.time()
         world.tell(f"{self.name} begins its life {self.life}")
         self.client = client = SimClient(world.network, f"{self.name}-{self.life}")
         client.die, client.fell = self.kill, world.fell
@@ -111,7 +119,7 @@ class Process:
         if client is None or task is None:
             return
         self.world.tell(f"{client.name} is killed")
-        self.client = self.task = None
+        self._gone()
         client.cut()
         loop = self.world.loop
         if noticed:
@@ -122,13 +130,17 @@ class Process:
         task.cancel()
         loop.call_later(back_in, self.start)
 
+    def _gone(self) -> None:
+        self.client = self.task = None
+        self.since, self.ended = math.inf, self.world.loop.time()
+
     def _over(self, task: asyncio.Task[None]) -> None:
         """Note how a life ended that nobody has ended."""
         if task is not self.task:
             if not task.cancelled():
                 task.exception()  # the last words of the dead
             return
-        self.client = self.task = None
+        self._gone()
         if not task.cancelled() and (error := task.exception()) is not None:
             self.world.fell(error)
         if not self.world.is_over:
@@ -154,7 +166,7 @@ class World:
         dice = random.Random(f"{plan.seed} world")
         self.design = dice.choice(LOOPS)
         self.script = Script(plan.seed, calm=plan.climate is CALM)
-        self.auditor = Auditor(self.broker, self.script, self.tell)
+        self.auditor = Auditor(self.broker, self.script, self.tell, self)
         self.goals = [f"g{number}" for number in range(plan.goals)]
         self.processes = [
             Process(self, f"orchestrator{n}", orchestrator(self.design)) for n in range(plan.orchestrators)
@@ -165,7 +177,8 @@ class World:
                 if role == self.design.work
                 else 1 + (plan.workers > 1 and role in roles_of(self.design)[-1:])
             )
-            self.processes += [Process(self, f"{role}{n}", workplace(role)) for n in range(count)]
+            self.processes += [Process(self, f"{role}{n}", workplace(role), role=role) for n in range(count)]
+        self.latecomers = dice.choice(roles_of(self.design))
 
     def tell(self, what: str) -> None:
         """Tell what happens, to whoever wants to know."""
@@ -186,7 +199,10 @@ class World:
             Broken: a promise was broken.
         """
         for process in self.processes:
-            process.start()
+            if process.role == self.latecomers and self.plan.late:
+                self.loop.call_later(self.plan.late, process.start)
+            else:
+                process.start()
         clients = [self.loop.create_task(self._submit(goal, at)) for at, goal in enumerate(self.goals)]
         for strike in self.plan.strikes:
             self.loop.call_at(strike.at, self._strike, strike)
@@ -197,6 +213,15 @@ class World:
             self.is_over = True
             await self._end(clients)
         self.auditor.check_the_end(self.goals)
+
+    def served_since(self, role: str) -> float:
+        """Return since when somebody has served a role without a break; infinity if nobody does."""
+        return min((process.since for process in self.processes if process.role == role), default=math.inf)
+
+    def absent_since(self, role: str) -> float:
+        """Return since when nobody who serves a role has lived; infinity if somebody does."""
+        served = [process for process in self.processes if process.role == role]
+        return math.inf if any(process.task for process in served) else max(process.ended for process in served)
 
     async def _rest(self, clients: list[asyncio.Task[None]]) -> None:
         """Wait until everything has come to rest."""
@@ -224,7 +249,7 @@ class World:
         self.is_stormy = False
         self.fate.climate = CALM
         for process in self.processes:
-            self.loop.wake(process.name)
+            self._wake(process)
             if process.client:
                 process.client.dies_at.clear()
 
@@ -261,9 +286,11 @@ class World:
                 process.kill(noticed=strike.what == "kill", back_in=strike.seconds)
             case "freeze":
                 self.loop.freeze(process.name)
-                self.loop.call_later(strike.seconds, self.loop.wake, process.name)
+                process.since = math.inf
+                self.loop.call_later(strike.seconds, self._wake, process)
             case "drain":
                 process.stopping.set()
+                process.since = math.inf
             case "restart":
                 self.broker.restart(min(strike.seconds, 2.5))
             case "hasten":
@@ -272,6 +299,12 @@ class World:
                         consumer.give_again(seq)
             case _:
                 self._say(strike)
+
+    def _wake(self, process: Process) -> None:
+        """Let a frozen process go on, and count its time anew if it lives."""
+        self.loop.wake(process.name)
+        if process.task is not None and not process.stopping.is_set():
+            process.since = min(process.since, self.loop.time())
 
     def _say(self, strike: Strike) -> None:
         """Have a client say something unexpected; a goal with no message id is not known as a duplicate."""
