@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from nats.js.api import StreamConfig
+from nats.js.api import StorageType, StreamConfig
 
 from tests.simulation.consumers import NS, Consumer, Headers, Wanted
 from tests.simulation.store import LIFETIME, Kept, Known, Stream, WriteRefused, matches
@@ -117,9 +117,11 @@ class Broker:
             self.send(reply, reply, b"", NO_RESPONDERS, "")
 
     def restart(self, down: float) -> None:
-        """Be killed, and come back after `down` seconds with everything that was stored."""
+        """Be killed, and come back after `down` seconds with everything that was stored on disk."""
         self.up_at = self.loop.time() + down
         self.life += 1
+        for name in [name for name, stream in self.streams.items() if stream.config.storage == StorageType.MEMORY]:
+            del self.streams[name]
         for key, consumer in list(self.consumers.items()):
             consumer.restart()
             if not consumer.wanted.durable:
@@ -197,6 +199,10 @@ class Broker:
                 return self._last_directly(stream, ".".join(subject), data, reply)
             case ["STREAM", "MSG", "GET", stream]:
                 self._answer(reply, self._last_in_json(self.streams[stream], json.loads(data)))
+            case ["CONSUMER", "DURABLE", "CREATE", stream, *_] | ["CONSUMER", "CREATE", stream, *_] if (
+                stream not in self.streams
+            ):
+                self._answer(reply, NO_STREAM)
             case ["CONSUMER", "DURABLE", "CREATE", stream, *_] | ["CONSUMER", "CREATE", stream, *_]:
                 self._answer(reply, self._create(self.streams[stream], json.loads(data)["config"]))
             case ["CONSUMER", "INFO", stream, name]:
@@ -259,6 +265,8 @@ class Broker:
 
 STATE = {"messages": 0, "bytes": 0, "first_seq": 0, "last_seq": 0, "consumer_count": 0}
 NO_CONSUMER = {"error": {"code": 404, "err_code": 10014, "description": "consumer not found"}}
+
+NO_STREAM = {"error": {"code": 404, "err_code": 10059, "description": "stream not found"}}
 
 
 def info_of(consumer: Consumer) -> dict[str, Any]:

@@ -156,10 +156,10 @@ class Answer:
         if not self.future.done():
             self.future.set_result(said)
 
-    def give_up(self) -> None:
+    def give_up(self, error: type[Exception] = TimeoutError) -> None:
         """Wait no longer."""
         if not self.future.done():
-            self.future.set_exception(TimeoutError())
+            self.future.set_exception(error())
 
 
 class SimClient(WireClient):
@@ -181,6 +181,7 @@ class SimClient(WireClient):
         self._server_info = {"version": "2.15.0", "jetstream": True}
         self._ears: dict[int, Ear] = {}
         self._inboxes = 0
+        self._answers: set[Answer] = set()
 
     def cut(self) -> None:
         """Die: say and hear nothing from now on."""
@@ -193,6 +194,20 @@ class SimClient(WireClient):
         for ear in self._ears.values():
             self.network.broker.ignore(ear)
         self._ears.clear()
+
+    def fall(self, until: float) -> None:
+        """Lose the connection, and with it what was asked on it, and have it again at a time."""
+        if self.is_cut:
+            return
+        self._status = Client.RECONNECTING
+        for answer in tuple(self._answers):
+            answer.give_up(ConnectionClosedError)
+        self.lose()
+        self.network.loop.call_at(until, self._again)
+
+    def _again(self) -> None:
+        if not self.is_closed:
+            self._status = Client.CONNECTED
 
     def new_inbox(self) -> str:
         """Return a subject on which nobody else listens."""
@@ -242,12 +257,14 @@ class SimClient(WireClient):
         """
         answer = Answer(self, self.new_inbox())
         self.network.broker.listen(answer)
+        self._answers.add(answer)
         giving_up = self.network.loop.call_later(timeout, answer.give_up)
         try:
             self._say(subject, payload, answer.subject, dict(headers or {}))
             msg = await answer.future
         finally:
             giving_up.cancel()
+            self._answers.discard(answer)
             self.network.broker.ignore(answer)
         if msg.headers and msg.headers.get("Status") == "503":
             raise NoRespondersError

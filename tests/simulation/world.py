@@ -18,6 +18,7 @@ from loopwright.bus.blobs import Blobs, digest
 from loopwright.bus.client import Goals
 from loopwright.bus.errors import BusUnreachable, IntakeFull, Unreadable
 from loopwright.bus.messages import Json
+from loopwright.bus.presence import restore
 from loopwright.bus.publishing import Publisher
 from loopwright.bus.streams import STREAMS
 from loopwright.bus.subjects import INTAKE
@@ -111,6 +112,8 @@ class Process:
         self.task.add_done_callback(self._over)
 
     async def _live(self, bus: Bus) -> None:
+        if not await restore(bus):  # as whoever opens a connection does
+            raise BusUnreachable("the simulated server", "no answer")
         await self.act(self)(bus, self.stopping)
 
     def kill(self, *, noticed: bool = True, back_in: float = 0.3) -> None:
@@ -293,6 +296,8 @@ class World:
                 process.since = math.inf
             case "restart":
                 self.broker.restart(min(strike.seconds, 2.5))
+                for client in [process.client for process in self.processes if process.client]:
+                    client.fall(self.broker.up_at)
             case "hasten":
                 for consumer in list(self.broker.consumers.values()):
                     for seq in list(consumer.held):

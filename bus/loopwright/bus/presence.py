@@ -18,7 +18,7 @@ from loopwright.bus import streams
 from loopwright.bus.answers import persistently, reason_of, translated
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import body_of, encode, validate
-from loopwright.bus.errors import BusError, Unreadable
+from loopwright.bus.errors import BusError, NotPermitted, Unreadable
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.reading import read_all
 from loopwright.bus.streams import PRESENCE, PRESENCE_STREAM
@@ -97,8 +97,14 @@ async def present(bus: Bus) -> list[Presence]:
 
     Raises:
         BusUnreachable: no answer for a minute.
+        NotPermitted: we may not read the bucket.
     """
-    stored = await read_all(bus.nc, bus.js, PRESENCE_STREAM, [f"$KV.{PRESENCE}.{bus.ns}.>"])
+    try:
+        stored = await read_all(bus.nc, bus.js, PRESENCE_STREAM, [f"$KV.{PRESENCE}.{bus.ns}.>"])
+    except NotPermitted as refused:
+        if not isinstance(refused.__cause__, NotFoundError):
+            raise
+        return []  # the bucket went with its server, and nobody who was there has made it again yet
     found = [presence_at(each.subject, each.data, each.headers) for each in stored]
     return [presence for presence in found if presence is not None]
 

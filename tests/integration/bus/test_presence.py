@@ -7,7 +7,8 @@ import pytest
 
 from loopwright.bus import Bus
 from loopwright.bus.messages import Activity, Presence
-from loopwright.bus.presence import LIFE, present, roster, say, serves, take_back
+from loopwright.bus.presence import LIFE, present, restore, roster, say, serves, take_back
+from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import LOOP
 from loopwright.bus.wire import Arrival, header_block
 
@@ -83,3 +84,14 @@ async def test_who_waits_for_steps_serves_without_a_word(bus: Bus) -> None:
         with anyio.move_on_after(0.2):
             await inbox.receive()
         assert await serves(bus, "tests")
+
+
+async def test_where_the_bucket_went_with_its_server_nobody_is_there_and_a_roster_hears_who_comes(bus: Bus) -> None:
+    await bus.js.delete_stream(PRESENCE_STREAM)
+    assert await present(bus) == []
+    async with roster(bus) as kept:
+        assert not kept.serves("tests")
+        assert await restore(bus)
+        say(bus, OURS)
+        await until(lambda: kept.serves("tests"))
+    assert await present(bus) == [OURS]
