@@ -9,16 +9,23 @@ import anyio
 
 from loopwright.actors import Attempt, Bounds, Loop, Retriable, Step, StepFailed, Verdict, Worker, evaluator, worker
 from loopwright.bus.messages import FailureClass
+from loopwright.tools import Done, IdempotencyKey, NotDone, Tool, tool
 
 BOUNDS = Bounds(attempts=3, deadline=12.0, step_timeout=3.0, patience=3, failures=2)
-LONELY = {"unserved": 12.0, "deadline": 40.0}
+FORSAKEN = Loop(
+    name="forsaken",
+    work="make",
+    judges=("near",),
+    bounds=BOUNDS.model_copy(update={"unserved": 12.0, "deadline": 40.0}),
+)
+"""The one that does not wait for its deadline where nobody serves a role."""
 LOOPS = (
     Loop(name="plain", work="make", judges=("near",), bounds=BOUNDS),
     Loop(name="judged", work="make", judges=("near", "far"), acceptance="accept", bounds=BOUNDS),
     Loop(name="wide", work="make", judges=("near", "far"), bounds=BOUNDS.model_copy(update={"width": 3})),
     Loop(name="measured", work="make", judges=("near",), acceptance="accept", baseline=True, bounds=BOUNDS),
     Loop(name="planned", plan="plan", work="make", judges=("near",), bounds=BOUNDS),
-    Loop(name="forsaken", work="make", judges=("near",), bounds=BOUNDS.model_copy(update=LONELY)),
+    FORSAKEN,
     Loop(name="hasty", work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"deadline": 0.6})),
 )
 JUDGES = frozenset({"near", "far", "accept"})
@@ -38,6 +45,24 @@ class Script:
         self.calm = calm
         self.runs: Counter[tuple[str, str, str, int]] = Counter()
         """How often a handler was begun, by goal, role, step and attempt."""
+        self.shipped: Counter[str] = Counter()
+        """How often something was shipped, by the key of the call."""
+        self.ship = self._shipping()
+
+    def _shipping(self) -> Tool[str]:
+        """Return a tool that changes the world outside, and can tell afterwards whether it has."""
+
+        @tool(writes="external")
+        async def ship(number: int, *, key: IdempotencyKey) -> str:
+            self.shipped[key] += 1
+            await anyio.sleep(0.02 * number)
+            return key
+
+        @ship.reconcile
+        async def shipped(key: IdempotencyKey, number: int) -> Done | NotDone:
+            return Done(key) if self.shipped[key] else NotDone()
+
+        return ship
 
     def worker(self, role: str, die: Callable[[], None]) -> Worker:
         """Return the worker of a role in one process, which `die` kills."""
@@ -51,11 +76,13 @@ class Script:
 
             return judge
 
-        @worker(role)
+        @worker(role, tools=[self.ship])
         async def make(step: Step[Any]) -> Any:
             dice = await self._act(role, step, die)
             if role == "plan":
                 return {"steps": [{"name": f"s{number}"} for number in range(dice.choice([1, 2]))]}
+            if dice.random() < 0.5:
+                await step.call(self.ship, number=step.attempt)
             return {"number": step.attempt}
 
         return make

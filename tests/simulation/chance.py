@@ -151,6 +151,12 @@ class Plan:
     late: float
     """Seconds until anybody serves one of the roles."""
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether a lease lapses only on whoever gives no sign of life."""
+        early = any(strike.what in {"hasten", "restart"} for strike in self.strikes)
+        return not (self.climate.lost or self.climate.stuck or early)
+
     @classmethod
     def of(cls, seed: int) -> "Plan":
         """Return what a seed has in store; one in ten is a world in which nothing goes wrong."""
@@ -171,7 +177,7 @@ class Plan:
             workers=dice.choice([1, 1, 1, 2]),
             goals=dice.choice([1, 1, 1, 1, 2, 3]),
             room=dice.choice([1, 2, 10]),
-            late=0.0 if calm else dice.choice([0.0] * 6 + [5.0, 25.0]),
+            late=0.0 if calm else dice.choice([0.0] * 6 + [5.0, 60.0]),
         )
 
 

@@ -161,7 +161,9 @@ class Auditor:
         if outcome.reason is StopReason.NO_ROLE:
             role = outcome.evidence.get("role")
             served = now - self.presence.served_since(str(role))
+            unserved = float(str(outcome.evidence.get("unserved")))
             self.demand(role in roles, f"{goal} ends for want of {role}, and does not wait for it")
+            self.demand(unserved > bound - 0.1, f"{goal} ends for want of {role} after {unserved:g} s, before its time")
             self.demand(served <= bound + SLOW, f"{goal} ends for want of {role}, which was served for {served:g} s")
         elif outcome.reason is StopReason.DEADLINE and (since := self.minded.get(goal)) is not None:
             lacking = [role for role in roles if self.presence.absent_since(role) <= since]
@@ -237,6 +239,11 @@ class Auditor:
             each.name: (each.left, sorted(each.held)) for each in self.broker.consumers.values() if not each.is_idle
         }
         return f"these goals have not ended: {open_goals}, and these consumers are not done: {busy}"
+
+    def check_the_calls(self) -> None:
+        """Look whether a call was made twice that changes something."""
+        often = {key: count for key, count in self.script.shipped.items() if count > 1}
+        self.demand(not often, f"made more than once: {often}")
 
     def check_the_end(self, goals: list[str]) -> None:
         """Look at everything once more when it has come to rest."""

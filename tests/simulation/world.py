@@ -23,7 +23,7 @@ from loopwright.bus.publishing import Publisher
 from loopwright.bus.streams import STREAMS
 from loopwright.bus.subjects import INTAKE
 from tests.simulation.broker import Broker
-from tests.simulation.cast import LOOPS, Script, roles_of
+from tests.simulation.cast import FORSAKEN, LOOPS, Script, roles_of
 from tests.simulation.chance import CALM, Fate, Plan, Strike
 from tests.simulation.clock import PROCESS, VirtualLoop
 from tests.simulation.network import Network, SimClient
@@ -167,7 +167,7 @@ class World:
         self.falls: list[float] = []
         """When processes gave up because the broker did not answer."""
         dice = random.Random(f"{plan.seed} world")
-        self.design = dice.choice(LOOPS)
+        self.design = FORSAKEN if plan.late > FORSAKEN.bounds.deadline else dice.choice(LOOPS)
         self.script = Script(plan.seed, calm=plan.climate is CALM)
         self.auditor = Auditor(self.broker, self.script, self.tell, self)
         self.goals = [f"g{number}" for number in range(plan.goals)]
@@ -215,6 +215,8 @@ class World:
         finally:
             self.is_over = True
             await self._end(clients)
+        if self.plan.is_prompt:
+            self.auditor.check_the_calls()
         self.auditor.check_the_end(self.goals)
 
     def served_since(self, role: str) -> float:
