@@ -58,6 +58,7 @@ class Holding:
         self._seen = 0
         self._lost = False
         self._looked = delivery > 1
+        self._taken_over = delivery == 1
 
     @property
     def spent(self) -> Usage:
@@ -102,8 +103,9 @@ class Holding:
         Raises:
             LeaseLost: there is a later holder already.
         """
-        if self._delivery > 1:
+        if not self._taken_over:
             await self._put(self._entry(EffectPhase.HELD))
+            self._taken_over = True
 
     async def begin(self) -> None:
         """Begin a run of the handler, once it is known of every call whether it happened.
@@ -121,9 +123,14 @@ class Holding:
             await self._put(self._entry(phase, "call", claim.name, place, answer=answer))
 
     async def doubt(self) -> Failure | None:
-        """Return the failure of an attempt that ends, and nobody knows of a call of it whether it happened."""
+        """Return the failure of an attempt that ends, and nobody knows of a call of it whether it happened.
+
+        Raises:
+            LeaseLost: another worker holds the attempt now, and finds out.
+        """
         if not self._record.claimed:
             return None
+        await self.take_over()  # its time may have run out before that was done
         try:
             await self.begin()
         except StepFailed as error:
