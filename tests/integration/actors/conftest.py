@@ -6,25 +6,12 @@ from urllib.parse import urlsplit
 
 import anyio
 import pytest
-from pydantic import BaseModel
 
-from loopwright.actors import Attempt, Bounds, Loop, Orchestrator, Step, Verdict, Worker, Workplace, evaluator, worker
+from loopwright.actors import Attempt, Bounds, Loop, Orchestrator, Verdict, Worker, Workplace, evaluator
 from loopwright.bus import Bus
 from loopwright.bus.client import Goals
 from loopwright.deploy.embedded import Server
-
-
-class Target(BaseModel):
-    target: int
-
-
-class Guess(BaseModel):
-    number: int
-
-
-@worker("guess")
-async def guess(step: Step[Target]) -> Guess:
-    return Guess(number=step.attempt)
+from tests.processes.guessing import Guess, Target, guess
 
 
 @evaluator("near")
