@@ -14,6 +14,7 @@ from loopwright.bus.errors import (
 )
 from loopwright.bus.messages import Outcome, Status, StopReason
 from loopwright.deploy.apps import AppRefused
+from loopwright.deploy.marked import FileRefused
 from loopwright.tools.errors import InterpreterUnusable, WorkspaceRefused
 
 
@@ -59,7 +60,7 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.NOT_PERMITTED
         case GoalUnknown() | LetterUnknown():
             return Exit.NOT_FOUND
-        case AppRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
+        case AppRefused() | FileRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
             return Exit.USAGE
         case _:
             return Exit.ERROR

@@ -1,0 +1,49 @@
+"""A file that a person wrote by hand, and what is said of its mistakes."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from loopwright.deploy.marked import FileRefused, read_marked
+
+
+class Shelf(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    books: list[dict[str, int]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("books:\n  - pages: 3\n  - pages: x\n", ":3: books.1.pages: Input should be a valid integer"),
+        ("books: []\n\nshelves: 1\n", ":3: shelves: Extra inputs are not permitted"),
+        ("# nothing\nbook: []\n", ":2: books: Field required"),
+        ("books: []\nbooks: []\n", ':2: found duplicate key "books"'),
+        ("books: [1\nshelves: 2\n", ":2: expected ',' or ']'"),
+        ("books: !!python/object:os.system x\n", ":1: could not determine a constructor"),
+        ("", ": Input should be a valid dictionary"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "shelf.yaml"
+    path.write_text(text)
+    with pytest.raises(FileRefused) as refused:
+        read_marked(path).validated(Shelf)
+    assert f"{path}{said}" in str(refused.value)
+
+
+def test_a_date_stays_text_and_so_does_no(tmp_path: Path) -> None:
+    path = tmp_path / "dates.yaml"
+    path.write_text("when: 2024-05-01\nanswer: no\ncount: 3\n")
+    assert read_marked(path).data == {"when": "2024-05-01", "answer": "no", "count": 3}
+
+
+@pytest.mark.parametrize(("body", "said"), [(None, "cannot be read"), (b"\xff", "not UTF-8")])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, body: bytes | None, said: str) -> None:
+    path = tmp_path / "shelf.yaml"
+    if body is not None:
+        path.write_bytes(body)
+    with pytest.raises(FileRefused, match=said):
+        read_marked(path)
