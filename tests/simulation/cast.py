@@ -24,17 +24,13 @@ LOOPS = (
     Loop(name="judged", work="make", judges=("near", "far"), acceptance="accept", bounds=BOUNDS),
     Loop(name="wide", work="make", judges=("near", "far"), bounds=BOUNDS.model_copy(update={"width": 3})),
     Loop(name="measured", work="make", judges=("near",), acceptance="accept", baseline=True, bounds=BOUNDS),
+    Loop(name="voting", work="make", judges=("near", "far"), vote="any", checks=("sure",), bounds=BOUNDS),
     Loop(name="planned", plan="plan", work="make", judges=("near",), bounds=BOUNDS),
     FORSAKEN,
     Loop(name="hasty", work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"deadline": 0.6})),
 )
-JUDGES = frozenset({"near", "far", "accept"})
+JUDGES = frozenset({"near", "far", "sure", "accept"})
 FAILURES = (FailureClass.TRANSIENT, FailureClass.MISUSE, FailureClass.EXHAUSTED, FailureClass.POLICY)
-
-
-def roles_of(loop: Loop) -> list[str]:
-    """Return every role that a loop needs."""
-    return [role for role in (loop.plan, loop.work, *loop.judges, loop.acceptance) if role]
 
 
 class Script:

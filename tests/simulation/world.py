@@ -23,7 +23,7 @@ from loopwright.bus.publishing import Publisher
 from loopwright.bus.streams import STREAMS
 from loopwright.bus.subjects import INTAKE
 from tests.simulation.broker import Broker
-from tests.simulation.cast import FORSAKEN, LOOPS, Script, roles_of
+from tests.simulation.cast import FORSAKEN, LOOPS, Script
 from tests.simulation.chance import CALM, Fate, Plan, Strike
 from tests.simulation.clock import PROCESS, VirtualLoop
 from tests.simulation.network import Network, SimClient
@@ -174,14 +174,12 @@ class World:
         self.processes = [
             Process(self, f"orchestrator{n}", orchestrator(self.design)) for n in range(plan.orchestrators)
         ]
-        for role in roles_of(self.design):
+        for role in self.design.roles:
             count = (
-                plan.workers
-                if role == self.design.work
-                else 1 + (plan.workers > 1 and role in roles_of(self.design)[-1:])
+                plan.workers if role == self.design.work else 1 + (plan.workers > 1 and role in self.design.roles[-1:])
             )
             self.processes += [Process(self, f"{role}{n}", workplace(role), role=role) for n in range(count)]
-        self.latecomers = dice.choice(roles_of(self.design))
+        self.latecomers = dice.choice(self.design.roles)
 
     def tell(self, what: str) -> None:
         """Tell what happens, to whoever wants to know."""

@@ -7,6 +7,8 @@ from loopwright.actors.loop import Loop as Loop
 from loopwright.actors.orchestrator import Orchestrator as Orchestrator
 from loopwright.actors.plan import Plan as Plan
 from loopwright.actors.plan import PlannedStep as PlannedStep
+from loopwright.actors.voting import Quorum as Quorum
+from loopwright.actors.voting import Weighted as Weighted
 from loopwright.actors.work import Attempt as Attempt
 from loopwright.actors.work import Made as Made
 from loopwright.actors.work import Step as Step

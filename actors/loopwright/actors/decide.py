@@ -17,24 +17,11 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned, Produced
 from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, Plan
-from loopwright.actors.standing import (
-    Advanced,
-    Attempt,
-    Began,
-    Event,
-    Failed,
-    Judged,
-    Opened,
-    Over,
-    Planned,
-    Produced,
-    Standing,
-    evolve,
-    fold,
-)
+from loopwright.actors.standing import Attempt, Standing, evolve, fold
 from loopwright.actors.stopping import Stop, deadline_reached, no_role, outcome_of, reason_to_stop, stop_at_once
 from loopwright.actors.unserved import Unserved, roles_waited_for
 from loopwright.bus.envelope import MAX_HOPS
@@ -211,12 +198,12 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
                 at = event.at + timedelta(seconds=standing.bounds.deadline)
                 yield Timer(goal=standing.goal.goal, id=DEADLINE, at=at)
             case Began(attempt=0):
-                yield from (evaluation(standing, 0, judge) for judge in standing.loop.judges)
+                yield from (evaluation(standing, 0, role) for role in standing.loop.panel.everybody)
             case Began():
                 yield work(standing, event.attempt)
             case Produced():
-                yield from (evaluation(standing, event.attempt, judge, output) for judge in standing.loop.judges)
-            case Judged() if wants_acceptance(standing, event):
+                yield from (evaluation(standing, event.attempt, role, output) for role in standing.loop.panel.everybody)
+            case Judged() | Failed() if wants_acceptance(standing, event):
                 yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
             case Over():
                 yield Ended(goal=standing.goal.goal, outcome=event.outcome)
@@ -224,8 +211,8 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
                 pass
 
 
-def wants_acceptance(standing: Standing, event: Judged) -> bool:
-    """Tell whether a verdict has sent its attempt to the acceptance evaluator."""
+def wants_acceptance(standing: Standing, event: Judged | Failed) -> bool:
+    """Tell whether the last evaluator to speak has sent its attempt to the acceptance evaluator."""
     attempt = standing.attempt(event.attempt)
     return attempt is not None and attempt.phase is Phase.ACCEPTING
 

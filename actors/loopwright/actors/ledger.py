@@ -12,7 +12,8 @@ import structlog
 from pydantic import ValidationError
 
 from loopwright.actors.decide import Decision
-from loopwright.actors.standing import Event, Standing
+from loopwright.actors.events import Event
+from loopwright.actors.standing import Standing
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import Envelope
 from loopwright.bus.errors import Unreadable

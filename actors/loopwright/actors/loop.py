@@ -1,17 +1,17 @@
 """A loop: who makes, who judges, and when it stops. A frozen value, pinned in each goal's first decision."""
 
-from typing import Self
+from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
+from loopwright.actors.design import Design, Flaw, Path
+from loopwright.actors.voting import Panel, Vote
 from loopwright.bus.messages import Limits, Seconds
 from loopwright.bus.names import Token
 
 
-class Bounds(BaseModel):
+class Bounds(Design):
     """When a loop stops; a goal's own `Limits` come before these."""
-
-    model_config = ConfigDict(frozen=True)
 
     attempts: int = Field(default=30, ge=1)
     """Attempts after the baseline."""
@@ -38,10 +38,8 @@ class Bounds(BaseModel):
         return Bounds(**(self.model_dump() | given))
 
 
-class Loop(BaseModel):
+class Loop(Design):
     """A named design: work is made, judged, and made better until it is accepted or a bound is reached."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: Token
     version: int = Field(default=1, ge=1)
@@ -50,28 +48,54 @@ class Loop(BaseModel):
     with what the one before came to. None: the goal is one step."""
     work: Token
     """The role whose workers make results."""
-    judges: tuple[Token, ...] = Field(min_length=1)
-    """The roles whose evaluators must all pass a result."""
+    judges: tuple[Token, ...] = ()
+    """The roles whose evaluators vote on a result."""
+    vote: Vote = "all"
+    """How many of the judges must pass a result: `all`, `any`, a quorum, or judges that weigh enough."""
+    checks: tuple[Token, ...] = ()
+    """The roles whose evaluators run something: tests, a linter, a schema. Each must pass, however the judges vote."""
     acceptance: Token | None = None
     """The role of an evaluator that the generator never sees; asked where the goal brings what it needs."""
     baseline: bool = False
     """Whether the input is judged as it stands before anything is made; the goal may be met already."""
     bounds: Bounds = Bounds()
 
-    @model_validator(mode="after")
-    def _every_role_once(self) -> Self:
-        """Refuse a loop in which a role has two parts: an evaluator's order would take the other's place."""
-        roles = [role for role in (self.plan, self.work, *self.judges, self.acceptance) if role]
-        if len(set(roles)) < len(roles):
-            raise ValueError(f"a role has one part in a loop, and here are {', '.join(roles)}")
-        return self
+    @property
+    def panel(self) -> Panel:
+        """Who judges what is made."""
+        return Panel(self.checks, self.judges, self.vote)
 
-    @model_validator(mode="after")
-    def _no_baseline_of_a_plan(self) -> Self:
-        """Refuse a loop that would judge steps before anybody has planned them."""
+    @property
+    def roles(self) -> tuple[Token, ...]:
+        """Every role that somebody has to serve."""
+        return tuple(role for _, role in self.parts())
+
+    def parts(self) -> Iterator[tuple[Path, Token]]:
+        """Yield every role, and where the design names it."""
+        yield ("work",), self.work
+        if self.plan:
+            yield ("plan",), self.plan
+        yield from ((("checks", place), role) for place, role in enumerate(self.checks))
+        yield from ((("judges", place), role) for place, role in enumerate(self.judges))
+        if self.acceptance:
+            yield ("acceptance",), self.acceptance
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what is wrong between its parts."""
+        yield from self._roles_with_two_parts()
+        yield from self.panel.flaws()
         if self.plan and self.baseline:
-            raise ValueError("a loop with a plan has no baseline: before it is planned there is nothing to judge")
-        return self
+            why = "a loop with a plan has no baseline: before it is planned there is nothing to judge."
+            yield Flaw(("baseline",), why)
+
+    def _roles_with_two_parts(self) -> Iterator[Flaw]:
+        """Yield the roles that stand twice: an evaluator's order would take the other's place."""
+        first: dict[Token, str] = {}
+        for place, role in self.parts():
+            part = str(place[0])
+            if role in first:
+                yield Flaw(place, f"a role has one part in a loop, and {role} is {first[role]} already.")
+            first.setdefault(role, f"one of its {part}" if len(place) > 1 else f"its {part}")
 
 
 def unknown_loop(name: Token) -> Loop:

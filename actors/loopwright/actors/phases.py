@@ -8,7 +8,7 @@ Nobody sets a phase by hand. An attempt moves through this table:
 
 The baseline, attempt 0, enters at JUDGING: there is nothing to make. A plan is settled as soon as it is made: its steps
 are what is judged. Where a goal brings nothing for an acceptance evaluator, ACCEPTING is passed through at once.
-JUDGING lasts until every evaluator has spoken.
+JUDGING lasts until every evaluator has spoken; what their ballots come to, `voting` says.
 """
 
 from enum import StrEnum

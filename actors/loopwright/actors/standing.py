@@ -1,4 +1,4 @@
-"""Where a goal stands: the state that decisions are made on, and the events that lead to it.
+"""Where a goal stands: the state that decisions are made on, and how events lead to it.
 
 Attempts move through the table of `phases`. ACCEPTED ends a step once no earlier attempt is under way; the goal goes on
 with the next step of its plan, or is met. SETTLED makes room for the next attempt. A goal is over exactly when its
@@ -8,109 +8,26 @@ outcome is set, and then no event follows.
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from loopwright.actors.events import (
+    Advanced,
+    Began,
+    Event,
+    Failed,
+    Frozen,
+    Judged,
+    Opened,
+    Over,
+    Planned,
+    Produced,
+)
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
 from loopwright.actors.plan import PLAN, WORK, PlannedStep
+from loopwright.actors.voting import NEVER_OUTVOTED, Ballot, Tally
 from loopwright.bus.messages import Failure, FailureClass, Goal, Outcome, Usage
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
-
-
-class Frozen(BaseModel):
-    """A frozen value of the orchestrator's own record."""
-
-    model_config = ConfigDict(frozen=True)
-
-    def but(self, **changes: object) -> Self:
-        """Return this value with some fields changed. They are not validated: we decide on them ourselves.
-
-        `model_copy` does the same and takes five times as long, which a turn would spend ten times.
-        """
-        made = type(self).__new__(type(self))
-        object.__setattr__(made, "__dict__", {**self.__dict__, **changes})
-        object.__setattr__(made, "__pydantic_fields_set__", self.__pydantic_fields_set__)
-        object.__setattr__(made, "__pydantic_extra__", None)
-        object.__setattr__(made, "__pydantic_private__", None)
-        return made
-
-
-class Opened(Frozen):
-    """The goal was accepted; its loop is pinned."""
-
-    event: Literal["opened"] = "opened"
-    goal: Goal
-    loop: Loop
-    at: datetime
-
-
-class Began(Frozen):
-    """An attempt was begun; 0 is the baseline."""
-
-    event: Literal["began"] = "began"
-    attempt: int
-
-
-class Produced(Frozen):
-    """A worker made a result."""
-
-    event: Literal["produced"] = "produced"
-    attempt: int
-    size: int
-    usage: Usage = Usage()
-
-
-class Planned(Frozen):
-    """A planner made the plan; its first step is next."""
-
-    event: Literal["planned"] = "planned"
-    attempt: int
-    steps: tuple[PlannedStep, ...]
-    usage: Usage = Usage()
-
-
-class Judged(Frozen):
-    """An evaluator spoke."""
-
-    event: Literal["judged"] = "judged"
-    attempt: int
-    judge: Token
-    passed: bool
-    score: float
-    pick: JsonValue = None
-    rejected: int = 0
-    usage: Usage = Usage()
-
-
-class Failed(Frozen):
-    """A worker or an evaluator has nothing to show for an attempt."""
-
-    event: Literal["failed"] = "failed"
-    attempt: int
-    failure: Failure
-    judge: Token | None = None
-    usage: Usage = Usage()
-
-
-class Advanced(Frozen):
-    """The step is met, and the next one of the plan begins."""
-
-    event: Literal["advanced"] = "advanced"
-
-
-class Over(Frozen):
-    """The goal has ended."""
-
-    event: Literal["over"] = "over"
-    outcome: Outcome
-
-
-type Event = Annotated[
-    Opened | Began | Produced | Planned | Judged | Failed | Advanced | Over, Field(discriminator="event")
-]
 
 
 class Best(Frozen):
@@ -129,9 +46,10 @@ class Attempt(Frozen):
     size: int = 0
     waiting: tuple[Token, ...] = ()
     """The evaluators that have not spoken."""
-    score: float = 1.0
-    """The lowest that an evaluator gave."""
-    refused: bool = False
+    ballots: tuple[Ballot, ...] = ()
+    """What the others said."""
+    score: float = 0.0
+    """What their ballots come to, once all have spoken."""
     pick: JsonValue = None
 
 
@@ -231,22 +149,23 @@ def fold(standing: Standing | None, events: Iterable[Event]) -> Standing | None:
 
 def begin(standing: Standing, number: int) -> Standing:
     """Begin an attempt; the baseline goes to the evaluators at once."""
+    evaluators = standing.loop.panel.everybody
     if number == 0:
-        attempt = Attempt(number=0, phase=Phase.JUDGING, waiting=standing.loop.judges)
+        attempt = Attempt(number=0, phase=Phase.JUDGING, waiting=evaluators)
     else:
         attempt = Attempt(number=number, phase=Phase.WORKING)
     return standing.but(
         under_way=(*standing.under_way, attempt),
         begun=max(standing.begun, number),
-        steps=standing.steps + (len(standing.loop.judges) if number == 0 else 1),
+        steps=standing.steps + (len(evaluators) if number == 0 else 1),
     )
 
 
 def produce(standing: Standing, event: Produced) -> Standing:
     """Hand an attempt's result to every evaluator."""
-    judges = standing.loop.judges
-    standing = spent(standing, event.usage, steps=len(judges))
-    return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, waiting=judges)
+    evaluators = standing.loop.panel.everybody
+    standing = spent(standing, event.usage, steps=len(evaluators))
+    return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, waiting=evaluators)
 
 
 def plan(standing: Standing, event: Planned) -> Standing:
@@ -264,27 +183,41 @@ def at_step(standing: Standing, steps: tuple[PlannedStep, ...], before: JsonValu
 
 
 def judge(standing: Standing, event: Judged) -> Standing:
-    """Note what an evaluator said; the last to speak moves the attempt."""
+    """Note what an evaluator said."""
     attempt = known(standing, event.attempt)
     standing = spent(standing, event.usage)
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
-    waiting = tuple(name for name in attempt.waiting if name != event.judge)
-    heard = {
-        "waiting": waiting,
-        "score": min(attempt.score, event.score),
-        "refused": attempt.refused or not event.passed,
-        "pick": attempt.pick if event.pick is None else event.pick,
-    }
-    if waiting:
-        return replaced(standing, attempt.but(**heard))
-    if heard["refused"]:
-        return settled(moved(standing, attempt.number, Mark.REFUSED, **heard), attempt.number)
-    standing = moved(standing, attempt.number, Mark.PASSED, **heard)
+    return cast(standing, attempt, Ballot(role=event.judge, passed=event.passed, score=event.score), event.pick)
+
+
+def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue = None) -> Standing:
+    """Note an evaluator's ballot; the last to speak moves the attempt."""
+    ballots = (*attempt.ballots, ballot)
+    panel = standing.loop.panel
+    outvoted = not ballot.passed and any(each.passed for each in attempt.ballots)
+    attempt = attempt.but(
+        waiting=tuple(role for role in attempt.waiting if role != ballot.role),
+        ballots=ballots,
+        score=panel.score(ballots),
+        pick=attempt.pick if pick is None or outvoted else pick,
+    )
+    standing = replaced(standing, attempt)
+    match panel.tally(ballots):
+        case Tally.PASSED:
+            return passed(moved(standing, attempt.number, Mark.PASSED), attempt.number)
+        case Tally.REFUSED:
+            return settled(moved(standing, attempt.number, Mark.REFUSED), attempt.number)
+        case _:
+            return standing
+
+
+def passed(standing: Standing, number: int) -> Standing:
+    """Send an attempt that its evaluators passed to the acceptance evaluator, where there is one to be asked."""
     if standing.goal.acceptance is None or standing.loop.acceptance is None:
-        return won(standing, attempt.number)
+        return won(standing, number)
     waiting = (standing.loop.acceptance,)
-    return spent(replaced(standing, known(standing, attempt.number).but(waiting=waiting)), steps=1)
+    return spent(replaced(standing, known(standing, number).but(waiting=waiting)), steps=1)
 
 
 def accept(standing: Standing, attempt: Attempt, event: Judged) -> Standing:
@@ -336,8 +269,14 @@ def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
 
 def fail(standing: Standing, event: Failed) -> Standing:
     """Close an attempt that has nothing to show; an exhausted generator is not a failure."""
-    standing = moved(spent(standing, event.usage), event.attempt, Mark.FAILED)
-    size = known(standing, event.attempt).size
+    attempt = known(standing, event.attempt)
+    standing = spent(standing, event.usage)
+    if event.judge is not None and attempt.phase is Phase.JUDGING and event.failure.kind not in NEVER_OUTVOTED:
+        abstention = Ballot(role=event.judge)
+        if standing.loop.panel.tally((*attempt.ballots, abstention)) is not Tally.VOID:
+            return cast(standing, attempt, abstention)
+    standing = moved(standing, event.attempt, Mark.FAILED)
+    size = attempt.size
     if event.failure.kind is FailureClass.EXHAUSTED:
         return dropped(standing, event.attempt, exhausted=True, empty=standing.empty + 1)
     return dropped(

@@ -121,7 +121,9 @@ def accepted_sentence(standing: Standing) -> str:
     if standing.begun == 0:
         return "It was met before anything was tried."
     attempt = standing.best.attempt if standing.best else 0
-    witness = "every evaluator and the acceptance evaluator" if checked_by_acceptance(standing) else "every evaluator"
+    witness = standing.loop.panel.in_words()
+    if checked_by_acceptance(standing):
+        witness += " and the acceptance evaluator"
     if standing.loop.plan:
         return f"Every step of its plan passed {witness}."
     return f"Attempt {attempt} passed {witness}."
@@ -137,7 +139,7 @@ def unverified(standing: Standing) -> str:
     if standing.best is None:
         return ""
     if not standing.accepted:
-        return "The best attempt did not pass every evaluator."
+        return f"The best attempt did not pass {standing.loop.panel.in_words()}."
     if not checked_by_acceptance(standing):
         return "Only the evaluators whose feedback the generator saw have looked at it."
     return ""

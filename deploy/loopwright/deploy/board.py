@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from loopwright.actors.voting import Ballot, Panel
 from loopwright.bus import Entry, Evaluation, Outcome, Result, StepOrder, Usage
 from loopwright.bus.messages import Ended, Live
 
@@ -35,8 +36,10 @@ class Board:
     """What each worker does now."""
     pending: dict[tuple[int, str], StepOrder] = field(default_factory=dict[tuple[int, str], StepOrder])
     """Orders that are not answered, by attempt and judge; no judge for the work itself."""
-    lowest: dict[int, float] = field(default_factory=dict[int, float])
-    """Lowest score that an evaluator gave to each attempt."""
+    panel: Panel | None = None
+    """The evaluators, as the goal's loop has them; None while that is not known."""
+    ballots: dict[int, tuple[Ballot, ...]] = field(default_factory=dict[int, tuple[Ballot, ...]])
+    """What evaluators said of each attempt that others have yet to speak of."""
     unserved: tuple[str, ...] = ()
     """Roles that the goal waits for and nobody serves."""
     outcome: Outcome | None = None
@@ -90,11 +93,18 @@ class Board:
         if order is not None and order.acceptance is not None:
             rejected = evaluation.rejected if evaluation.passed else max(1, evaluation.rejected)
             return replace(board, false_successes=board.false_successes + rejected)
-        lowest = {**self.lowest, attempt: min(self.lowest.get(attempt, 1.0), evaluation.score)}
-        board = replace(board, lowest=lowest, feedback=evaluation.feedback)
-        if any(key[0] == attempt for key in pending):
-            return board  # another evaluator has yet to speak
-        return board._scored(attempt, lowest[attempt])
+        passed = None if evaluation.failure else evaluation.passed
+        ballot = Ballot(role=evaluation.judge, passed=passed, score=evaluation.score)
+        ballots = (*self.ballots.get(attempt, ()), ballot)
+        board = replace(board, feedback=evaluation.feedback)
+        if any(key[0] == attempt for key in pending):  # another evaluator has yet to speak
+            return replace(board, ballots={**self.ballots, attempt: ballots})
+        others = {number: given for number, given in self.ballots.items() if number != attempt}
+        return replace(board, ballots=others)._scored(attempt, self._agreed(ballots))
+
+    def _agreed(self, ballots: tuple[Ballot, ...]) -> float:
+        """Return the score that ballots come to."""
+        return self.panel.score(ballots) if self.panel else min(ballot.score for ballot in ballots)
 
     def _scored(self, attempt: int, score: float) -> Self:
         """Return the board after every evaluator has spoken of an attempt."""

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import anyio
 
+from loopwright.actors.ledger import decisions_of
+from loopwright.actors.voting import Panel
 from loopwright.bus import Bus, Entry, Outcome, Run
 from loopwright.bus.envelope import read
 from loopwright.bus.errors import Unreadable
-from loopwright.bus.messages import Live
+from loopwright.bus.messages import Live, StepOrder
 from loopwright.bus.presence import roster, serves
 from loopwright.bus.subjects import Subject
 from loopwright.bus.wire import Arrival
@@ -49,6 +51,8 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
         tasks.start_soon(tick)
         tasks.start_soon(look)
         async for entry in run:
+            if board.panel is None and isinstance(entry.message, StepOrder):
+                board = replace(board, panel=await panel_of(bus, run.goal))
             board = board.after(entry)
             if told is not None:
                 told(entry)
@@ -57,3 +61,9 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
         screen.show(board)
     assert board.outcome is not None
     return board.outcome
+
+
+async def panel_of(bus: Bus, goal: str) -> Panel | None:
+    """Return the evaluators of a goal, from the loop that its decisions pin; None if nobody can read them."""
+    decisions = await decisions_of(bus, goal)
+    return decisions[0].standing.loop.panel if decisions else None

@@ -10,8 +10,9 @@ import pytest
 
 from loopwright.actors import Loop, Orchestrator, Worker
 from loopwright.actors.decide import Decision, decide, open_goal
+from loopwright.actors.events import Event
 from loopwright.actors.ledger import decisions_of
-from loopwright.actors.standing import Event, Standing, fold
+from loopwright.actors.standing import Standing, fold
 from loopwright.bus import Bus, Outcome, Result, Run, Status, StopReason, Trajectory, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import delivery_id

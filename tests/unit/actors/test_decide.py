@@ -1,16 +1,16 @@
 """Every rule of the loop, by example: what a goal's owner relies on, without a bus."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from loopwright.actors.decide import decide, open_goal, sends
+from loopwright.actors.decide import open_goal
+from loopwright.actors.events import Opened, Over
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import TRANSITIONS, IllegalTransition, Mark, Phase, advance
-from loopwright.actors.standing import Event, Opened, Over, Standing, evolve, fold
+from loopwright.actors.standing import evolve
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
     Cancel,
@@ -30,68 +30,10 @@ from loopwright.bus.messages import (
     Timer,
     Usage,
 )
+from tests.unit.actors.telling import LOOP, NOON, Told, bounded
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LOOP = Loop(name="repair", work="code", judges=("tests",))
 STRICT = LOOP.model_copy(update={"acceptance": "hidden"})
 HIDDEN: dict[str, JsonValue] = {"secret": "what the generator must not know"}
-
-
-class Told:
-    """A goal that is told one message after another, and what it sent."""
-
-    def __init__(self, loop: Loop = LOOP, **goal: Any) -> None:
-        self.loop = loop
-        events = open_goal(Goal(**{"goal": "g1", "loop": loop.name, **goal}), loop, NOON)
-        self.events: list[Event] = []
-        self.sent: list[Message] = []
-        self.standing = self.follow(None, events)
-
-    def follow(self, standing: Standing | None, events: Iterable[Event]) -> Standing:
-        events = tuple(events)
-        after = fold(standing, events)
-        assert after is not None
-        self.events += events
-        self.sent += sends(after, events)
-        return after
-
-    def hears(self, message: Message, seconds: float = 1.0) -> tuple[Event, ...]:
-        events = decide(self.standing, message, NOON + timedelta(seconds=seconds))
-        if events:
-            self.standing = self.follow(self.standing, events)
-        return events
-
-    def makes(self, attempt: int, *, size: int = 1, usage: Usage | None = None) -> tuple[Event, ...]:
-        return self.hears(Result(goal="g1", step="work", attempt=attempt, size=size, usage=usage or Usage()))
-
-    def fails(self, attempt: int, kind: FailureClass = FailureClass.CRASHED) -> tuple[Event, ...]:
-        failure = Failure(kind=kind, message=f"it {kind}")
-        return self.hears(Result(goal="g1", step="work", attempt=attempt, failure=failure))
-
-    def judges(self, attempt: int, score: float, judge: str = "tests", **more: Any) -> tuple[Event, ...]:
-        said = {"passed": score == 1.0, "score": score, "pick": f"patch {attempt}"} | more
-        return self.hears(Evaluation(goal="g1", step="work", attempt=attempt, judge=judge, **said))
-
-    def cannot_judge(self, attempt: int, kind: FailureClass, judge: str = "tests") -> tuple[Event, ...]:
-        failure = Failure(kind=kind, message="the tests do not start")
-        return self.judges(attempt, 0.0, judge, failure=failure)
-
-    @property
-    def orders(self) -> list[tuple[str, int]]:
-        return [(order.role, order.attempt) for order in self.sent if isinstance(order, StepOrder)]
-
-    @property
-    def outcome(self) -> Outcome:
-        assert self.standing.outcome is not None, "it goes on"
-        return self.standing.outcome
-
-    @property
-    def end(self) -> tuple[Status, StopReason]:
-        return self.outcome.status, self.outcome.reason
-
-
-def bounded(loop: Loop = LOOP, **bounds: Any) -> Loop:
-    return loop.model_copy(update={"bounds": Bounds(**bounds)})
 
 
 # The baseline

@@ -13,21 +13,11 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from loopwright.actors.decide import decide, open_goal, sends
+from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import Phase
-from loopwright.actors.standing import (
-    Advanced,
-    Began,
-    Event,
-    Failed,
-    Judged,
-    Opened,
-    Over,
-    Planned,
-    Standing,
-    evolve,
-    fold,
-)
+from loopwright.actors.standing import Standing, evolve, fold
+from loopwright.actors.voting import Quorum, Vote
 from loopwright.bus.messages import (
     Cancel,
     Due,
@@ -67,10 +57,12 @@ def loops(draw: st.DrawFn) -> Loop:
         cost=draw(st.sampled_from([0.5, 3.0])),
     )
     judges = JUDGES[: draw(st.integers(1, 3))]
+    votes: list[Vote] = ["all", "any", Quorum(quorum=len(judges) // 2 + 1)]
+    voting: dict[str, Any] = {"vote": draw(st.sampled_from(votes)), "checks": draw(st.sampled_from([(), ("types",)]))}
     acceptance = draw(st.sampled_from([None, "hidden"]))
     starts: list[dict[str, Any]] = [{}, {"baseline": True}, {"plan": "planner"}]
     start = draw(st.sampled_from(starts))
-    return Loop(name="loop", work="code", judges=judges, acceptance=acceptance, bounds=bounds, **start)
+    return Loop(name="loop", work="code", judges=judges, acceptance=acceptance, bounds=bounds, **voting, **start)
 
 
 @st.composite
@@ -151,7 +143,8 @@ class World:
         assert (outcome.reason is StopReason.ACCEPTED) == (outcome.status is Status.COMPLETED) == met
         assert (outcome.best_attempt is None) == (self.now.best is None)
         assert len(outcome.why) > 0
-        if outcome.best_attempt is not None and not self.now.accepted and not self.now.loop.plan:
+        lowest_counts = self.now.loop.vote == "all" and not self.now.loop.plan
+        if outcome.best_attempt is not None and not self.now.accepted and lowest_counts:
             assert outcome.score == max(self.judged_scores(), default=0.0)
 
     def judged_scores(self) -> list[float]:
@@ -165,7 +158,7 @@ class World:
             min(verdict.score for verdict in verdicts.values())
             for attempt, verdicts in heard.items()
             if attempt > 0
-            and set(self.now.loop.judges) == verdicts.keys()
+            and set(self.now.loop.panel.everybody) == verdicts.keys()
             and not all(verdict.passed for verdict in verdicts.values())
             and not any(verdict.failure for verdict in verdicts.values())
         ]

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from loopwright.actors.decide import decide, open_goal
+from loopwright.actors.events import Over
 from loopwright.actors.loop import Bounds, Loop
-from loopwright.actors.standing import Over, Standing, fold
+from loopwright.actors.standing import Standing, fold
 from loopwright.actors.unserved import Unserved, look_again, roles_waited_for
 from loopwright.bus.messages import Evaluation, Goal, Message, Result, Status, StopReason, Timer
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from loopwright.actors.voting import Panel, Quorum
 from loopwright.bus import Entry, Evaluation, Outcome, Result, Status, StepOrder, StopReason, Subject
 from loopwright.bus.messages import Ended, Message
 from loopwright.deploy.board import Board, sparkline
@@ -46,6 +47,15 @@ def test_an_attempt_is_judged_when_every_evaluator_has_spoken_and_scores_the_low
     assert (half.judged, half.waiting) == (0, {"tests": 1})
     whole = told(*orders, said(1, "style", 0.9), said(1, "tests", 0.4))
     assert (whole.judged, whole.score, whole.best, whole.curve) == (1, 0.4, 0.4, (0.4,))
+
+
+def test_where_a_quorum_votes_an_attempt_scores_what_the_quorum_agrees_on() -> None:
+    orders = [order(role, 1, role) for role in ("a", "b", "c")]
+    verdicts = [said(1, "a", 0.9), said(1, "b", 0.4), said(1, "c", 0.7)]
+    asked = replace(told(*orders), panel=Panel((), ("a", "b", "c"), Quorum(quorum=2)))
+    for verdict in verdicts:
+        asked = asked.after(Entry(9, datetime(2026, 1, 1, tzinfo=UTC), SOMEWHERE, verdict))
+    assert (asked.judged, asked.score, asked.ballots) == (1, 0.7, {})
 
 
 @pytest.mark.parametrize(("rejected", "false"), [(0, 1), (3, 3)])

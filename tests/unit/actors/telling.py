@@ -1,0 +1,83 @@
+"""A goal that is told one thing after another, without a bus."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from loopwright.actors.decide import decide, open_goal, sends
+from loopwright.actors.events import Event
+from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.standing import Standing, fold
+from loopwright.bus.messages import (
+    Evaluation,
+    Failure,
+    FailureClass,
+    Goal,
+    Message,
+    Outcome,
+    Result,
+    Status,
+    StepOrder,
+    StopReason,
+    Usage,
+)
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LOOP = Loop(name="repair", work="code", judges=("tests",))
+
+
+class Told:
+    """A goal that is told one message after another, and what it sent."""
+
+    def __init__(self, loop: Loop = LOOP, **goal: Any) -> None:
+        self.loop = loop
+        events = open_goal(Goal(**{"goal": "g1", "loop": loop.name, **goal}), loop, NOON)
+        self.events: list[Event] = []
+        self.sent: list[Message] = []
+        self.standing = self.follow(None, events)
+
+    def follow(self, standing: Standing | None, events: Iterable[Event]) -> Standing:
+        events = tuple(events)
+        after = fold(standing, events)
+        assert after is not None
+        self.events += events
+        self.sent += sends(after, events)
+        return after
+
+    def hears(self, message: Message, seconds: float = 1.0) -> tuple[Event, ...]:
+        events = decide(self.standing, message, NOON + timedelta(seconds=seconds))
+        if events:
+            self.standing = self.follow(self.standing, events)
+        return events
+
+    def makes(self, attempt: int, *, size: int = 1, usage: Usage | None = None) -> tuple[Event, ...]:
+        return self.hears(Result(goal="g1", step="work", attempt=attempt, size=size, usage=usage or Usage()))
+
+    def fails(self, attempt: int, kind: FailureClass = FailureClass.CRASHED) -> tuple[Event, ...]:
+        failure = Failure(kind=kind, message=f"it {kind}")
+        return self.hears(Result(goal="g1", step="work", attempt=attempt, failure=failure))
+
+    def judges(self, attempt: int, score: float, judge: str = "tests", **more: Any) -> tuple[Event, ...]:
+        said = {"passed": score == 1.0, "score": score, "pick": f"patch {attempt}"} | more
+        return self.hears(Evaluation(goal="g1", step="work", attempt=attempt, judge=judge, **said))
+
+    def cannot_judge(self, attempt: int, kind: FailureClass, judge: str = "tests") -> tuple[Event, ...]:
+        failure = Failure(kind=kind, message="the tests do not start")
+        return self.judges(attempt, 0.0, judge, failure=failure)
+
+    @property
+    def orders(self) -> list[tuple[str, int]]:
+        return [(order.role, order.attempt) for order in self.sent if isinstance(order, StepOrder)]
+
+    @property
+    def outcome(self) -> Outcome:
+        assert self.standing.outcome is not None, "it goes on"
+        return self.standing.outcome
+
+    @property
+    def end(self) -> tuple[Status, StopReason]:
+        return self.outcome.status, self.outcome.reason
+
+
+def bounded(loop: Loop = LOOP, **bounds: Any) -> Loop:
+    return loop.model_copy(update={"bounds": Bounds(**bounds)})

@@ -1,0 +1,91 @@
+"""A bad design is refused where it is written, with the place and the reason of every flaw."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from loopwright.actors.decide import Decision, open_goal
+from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.standing import evolve
+from loopwright.bus.messages import Goal, Limits
+
+WELL: dict[str, Any] = {"name": "loop", "work": "code", "judges": ["a", "b", "c"]}
+
+
+def flaws_of(**design: Any) -> dict[str, str]:
+    """Return every flaw of a design by its place."""
+    with pytest.raises(ValidationError) as caught:
+        Loop(**WELL | design)
+    return {".".join(map(str, error["loc"])): error["msg"] for error in caught.value.errors()}
+
+
+@pytest.mark.parametrize(
+    ("design", "place", "said"),
+    [
+        ({"judge": "a"}, "judge", "judge is unknown; did you mean judges?"),
+        ({"xyz": 1}, "xyz", "xyz is unknown; there is name, version, "),
+        ({"bounds": {"patiense": 3}}, "bounds.patiense", "patiense is unknown; did you mean patience?"),
+        ({"bounds": {"cost": 0}}, "bounds.cost", "Input should be greater than 0"),
+        ({"bounds": {"attempts": 0}}, "bounds.attempts", "Input should be greater than or equal to 1"),
+        ({"bounds": {"cost": float("inf")}}, "bounds.cost", "Input should be a finite number"),
+        ({"judges": []}, "judges", "nobody judges what is made: name a judge or a check."),
+        ({"judges": ["a", "code"]}, "judges.1", "a role has one part in a loop, and code is its work already."),
+        ({"checks": ["b"]}, "judges.1", "a role has one part in a loop, and b is one of its checks already."),
+        ({"acceptance": "a"}, "acceptance", "a role has one part in a loop, and a is one of its judges already."),
+        (
+            {"plan": "outline", "baseline": True},
+            "baseline",
+            "a loop with a plan has no baseline: before it is planned there is nothing to judge.",
+        ),
+        (
+            {"vote": {"quorum": 4}},
+            "vote.quorum",
+            "the quorum is 4 and there are 3 judges: nothing can be accepted.",
+        ),
+        ({"judges": [], "checks": ["d"], "vote": "any"}, "vote", "there are no judges to vote."),
+        (
+            {"vote": {"weights": {"a": 1, "b": 1, "c": 1}, "threshold": 4}},
+            "vote.threshold",
+            "the judges weigh 3 and the threshold is 4: nothing can be accepted.",
+        ),
+        (
+            {"vote": {"weights": {"a": 1, "b": 1}, "threshold": 1}},
+            "vote.weights",
+            "the judge c has no weight.",
+        ),
+        (
+            {"vote": {"weights": {"aa": 1, "a": 1, "b": 1, "c": 1}, "threshold": 1}},
+            "vote.weights.aa",
+            "aa is none of the judges; did you mean a?",
+        ),
+    ],
+)
+def test_a_flaw_is_told_with_its_place(design: dict[str, Any], place: str, said: str) -> None:
+    found = flaws_of(**design)
+    assert found.keys() == {place}
+    assert found[place].startswith(said)
+
+
+def test_all_flaws_are_told_at_once() -> None:
+    found = flaws_of(bounds={"attempts": 0, "tokenz": 1}, judge="a", work=7, vote={"quorum": 0})
+    assert set(found) == {"bounds.attempts", "bounds.tokenz", "judge", "work", "vote.quorum.quorum"}
+
+
+def test_a_name_that_was_mistyped_hides_no_flaw_between_the_parts() -> None:
+    assert set(flaws_of(judge="a", vote={"quorum": 9})) == {"judge", "vote.quorum"}
+
+
+def test_what_is_on_record_is_read_as_it_stands_although_a_newer_version_has_more_to_say() -> None:
+    loop = Loop(**WELL, bounds=Bounds(attempts=7))
+    events = open_goal(Goal(goal="g", loop="loop"), loop, datetime(2026, 1, 1, tzinfo=UTC))
+    standing = evolve(None, events[0])
+    record = Decision(number=1, seen="x", events=events, standing=standing).record()
+    newer = record.replace(b'"work":"code"', b'"work":"code","mood":"calm"').replace(b'"width"', b'"breadth":3,"width"')
+    assert newer != record
+    assert Decision.model_validate_json(newer).standing.loop == loop
+
+
+def test_the_limits_of_a_goal_come_before_the_bounds_of_its_loop() -> None:
+    assert Bounds(attempts=7, width=2).under(Limits(attempts=3)) == Bounds(attempts=3, width=2)
