@@ -13,6 +13,7 @@ VERBS = {
     "orchestrator": "loopwright.deploy.verbs.actors:orchestrator",
     "worker": "loopwright.deploy.verbs.actors:worker",
     "goal": "loopwright.deploy.verbs.goal:goal",
+    "eval": "loopwright.deploy.verbs.eval:eval_",
     "dead": "loopwright.deploy.verbs.dead:dead",
     "doctor": "loopwright.deploy.verbs.doctor:doctor",
 }
@@ -22,6 +23,7 @@ HELP = {
     "orchestrator": "Run one orchestrator process.",
     "worker": "Run one worker process for one or more roles; `worker ls` lists who is there.",
     "goal": "Submit, show, watch, cancel and list goals.",
+    "eval": "Run a suite of goals again and again, and say what came of it.",
     "dead": "List, show, retry and drop dead letters.",
     "doctor": "Say whether all is well, and what to do if not.",
 }

@@ -14,6 +14,7 @@ from loopwright.bus.errors import (
 )
 from loopwright.bus.messages import Outcome, Status, StopReason
 from loopwright.deploy.apps import AppRefused
+from loopwright.deploy.evals.runs import RunRefused, RunUnknown
 from loopwright.deploy.marked import FileRefused
 from loopwright.tools.errors import InterpreterUnusable, WorkspaceRefused
 
@@ -58,9 +59,9 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.TRY_AGAIN
         case NotPermitted():
             return Exit.NOT_PERMITTED
-        case GoalUnknown() | LetterUnknown():
+        case GoalUnknown() | LetterUnknown() | RunUnknown():
             return Exit.NOT_FOUND
-        case AppRefused() | FileRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
+        case AppRefused() | FileRefused() | RunRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
             return Exit.USAGE
         case _:
             return Exit.ERROR

@@ -1,0 +1,104 @@
+"""A suite on a real bus: its goals are run once, however often the command is killed, and compared."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from loopwright.actors import Bounds, Loop, Orchestrator, Workplace
+from loopwright.actors.ledger import decisions_of
+from loopwright.bus import Bus
+from loopwright.deploy.evals.running import planned, run_trials
+from loopwright.deploy.evals.runs import find_run
+from loopwright.deploy.evals.suite import read_suite
+from loopwright.deploy.evaluating import Wanted, run_suite
+from loopwright.deploy.exits import Exit
+from tests.processes.guessing import GUESSING, guess, near
+
+SUITE = """\
+suite: guesses
+loop: guessing
+cases:
+  - {name: three, input: {target: 3}}
+  - {name: never, input: {target: -1}, limits: {attempts: 2}}
+"""
+LOST = Loop(name="lost", work="nobody", judges=("near",), bounds=Bounds(unserved=0.2))
+
+
+@asynccontextmanager
+async def actors(bus: Bus) -> AsyncIterator[None]:
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Orchestrator(bus, {"guessing": GUESSING, "lost": LOST}).run, stopping)
+        tasks.start_soon(Workplace(bus, guess, hands=4).run, stopping)
+        tasks.start_soon(Workplace(bus, near, hands=4).run, stopping)
+        yield
+        stopping.set()
+
+
+@pytest.fixture
+def suite(tmp_path: Path, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOOPWRIGHT_NATS_URL", bus.address)
+    path = tmp_path / "suite.yaml"
+    write(path, SUITE)
+    return path
+
+
+def wanted(folder: Path, *, against: str | None = None) -> Wanted:
+    return Wanted(runs=folder, seed=0, as_json=True, junit=folder / "junit.xml", against=against)
+
+
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def document(out: str) -> Any:
+    """The JSON among the lines that the actors, which are in this process, have logged."""
+    return json.JSONDecoder().raw_decode(out[out.index("{\n") :])[0]
+
+
+async def test_a_run_that_was_killed_goes_on_and_each_goal_is_accepted_once(
+    bus: Bus, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(suite, SUITE + "  - {name: lost, loop: lost}\n  - {name: unknown, loop: unknown}\n")
+    with anyio.fail_after(20):
+        async with actors(bus):
+            trials = await planned(bus, read_suite(suite), "r1", 2)
+            with anyio.CancelScope() as killed:
+                await run_trials(bus, trials, 2, lambda _: killed.cancel())
+            assert killed.cancelled_caught
+            assert await run_suite(suite, 2, "r1", 8, wanted(tmp_path)) == Exit.ERROR
+
+    found = document(capsys.readouterr().out)
+    assert {name: (each["passed"], each["decided"], each["apart"]) for name, each in found["cases"].items()} == {
+        "three": (2, 2, {}),
+        "never": (0, 2, {}),
+        "lost": (0, 0, {"infrastructure": 2}),
+        "unknown": (0, 0, {"rejected": 2}),
+    }
+    assert found["total"]["stops"] == {"accepted": 2, "attempts": 2}
+    three, never, *_ = found["trials"]
+    assert (three["accepted_at"], three["curve"], never["accepted_at"]) == (3, [[1, 0.0], [3, 1.0]], None)
+    for each in trials:
+        events = Counter(event.event for decision in await decisions_of(bus, each.goal) for event in decision.events)
+        assert (events["opened"], events["over"]) == (1, 1)
+
+
+async def test_a_run_that_has_ended_is_not_run_again_and_one_that_is_worse_is_told(
+    bus: Bus, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with anyio.fail_after(20):
+        async with actors(bus):
+            await run_suite(suite, 1, "before", None, wanted(tmp_path))
+            await run_suite(suite, 1, "before", None, wanted(tmp_path))
+            assert len(find_run("before", tmp_path).trials) == 2
+            write(suite, SUITE.replace("target: 3", "target: -3"))
+            again = wanted(tmp_path, against="before")
+            assert await run_suite(suite, 1, "now", None, again) == Exit.NOT_CONVERGED
+    assert '"three passed 1 of 1 trials, and now 0 of 1."' in capsys.readouterr().out
+    assert "<failure" in (tmp_path / "junit.xml").read_text()
