@@ -11,7 +11,7 @@ import pytest
 
 from loopwright.bus import Bus, Run, connect
 from loopwright.bus.letters import letters
-from loopwright.bus.subjects import LOOP
+from loopwright.bus.subjects import LOOP, orders_for
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import OpenStation, Terminal
@@ -46,7 +46,7 @@ def there(terminal: Terminal) -> Terminal:
 
 async def take_in_vain(bus: Bus) -> None:
     """Be five workers that take the step and do not survive it."""
-    async with await bus.consumer(LOOP, "role-default-try", ["lw.v1.step.default.try.>"]) as steps:
+    async with await bus.consumer(LOOP, "role-default-try", orders_for("default", "try")) as steps:
         with anyio.fail_after(PATIENCE):
             for _ in range(5):
                 await (await steps.receive()).later()

@@ -9,7 +9,7 @@ from anyio.abc import SocketStream
 
 from loopwright.bus import Bus, Goals, Status
 from loopwright.bus.stored import Stored
-from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, of_goal
+from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, of_goal, orders_for
 from loopwright.bus.wire import header_block
 
 TEMPLATE = "size-0000000"
@@ -23,8 +23,8 @@ MARKER = "lw.v1.ctl.marker.end"
 CONSUMERS = {
     (INTAKE, "goals-default"): ["lw.v1.goal.default.>"],
     (LOOP, "orchestrators-default"): [f"lw.v1.{kind}.default.>" for kind in ("result", "eval", "ctl")],
-    (LOOP, "role-default-guess"): ["lw.v1.step.default.guess.>"],
-    (LOOP, "role-default-near"): ["lw.v1.step.default.near.>"],
+    (LOOP, "role-default-guess"): orders_for("default", "guess"),
+    (LOOP, "role-default-near"): orders_for("default", "near"),
     (TIMERS, "timers-default"): ["lw.v1.due.default.>"],
 }
 

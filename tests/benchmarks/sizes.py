@@ -19,7 +19,7 @@ import anyio
 
 from loopwright.bus import Bus, Goals, Status, connect_bus
 from loopwright.bus.stored import Stored
-from loopwright.bus.subjects import INTAKE, LOOP
+from loopwright.bus.subjects import INTAKE, LOOP, decisions_on
 from loopwright.deploy import logs
 from loopwright.deploy.embedded import Server, embedded_server
 from tests.benchmarks.filling import all_read, fill, record_of_one, wait_in_intake
@@ -142,7 +142,7 @@ async def reading(bus: Bus, name: str) -> float:
     seconds = []
     for number in range(20):
         began = time.monotonic()
-        found: list[Stored] = await bus.record([f"lw.v1.decision.default.{name}-{number}"])
+        found: list[Stored] = await bus.record([decisions_on("default", f"{name}-{number}")])
         seconds.append(time.monotonic() - began)
         assert found
     return statistics.median(seconds) * 1e3

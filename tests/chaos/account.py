@@ -9,7 +9,7 @@ from loopwright.bus.messages import Effect, EffectPhase, Ended
 from loopwright.bus.stored import Stored
 from tests.chaos.ledger import Line, Work, open_work
 
-ONCE = ("step", "result", "eval", "event")
+ONCE = ("decision", "step", "result", "eval", "event")
 """Kinds of which a subject has one message, for ever."""
 RECOVERY = 2.5
 """Seconds within which a killed worker's step runs again elsewhere."""

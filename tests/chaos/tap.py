@@ -50,7 +50,7 @@ class Point:
     moment: Literal["taken", "before", "after", "unacknowledged"]
     """A message is in its hands; it is about to write; the broker has said that it did; it is about to let go."""
     subject: str
-    """What the subject begins with."""
+    """What the subject begins with; ``*`` stands for any one token."""
     number: int = 1
 
 
@@ -138,7 +138,7 @@ class Tap:
 
     def _is_it(self, subject: str) -> bool:
         """Count what fits, and tell whether this is the one."""
-        if not subject.startswith(self._point.subject):
+        if not re.match(self._point.subject.replace(".", r"\.").replace("*", r"[^.]+"), subject):
             return False
         self._seen += 1
         return self._seen == self._point.number

@@ -25,25 +25,23 @@ AT_ONCE = 16
 
 ORCHESTRATOR = (
     Point("goal taken", "taken", "lw.v1.goal."),
-    Point("before the first decision", "before", "lw.v1.decision."),
+    Point("before the first decision, which is the first order", "before", "lw.v1.decision."),
     Point("after the first decision", "after", "lw.v1.decision."),
     Point("before the deadline is set", "before", "lw.v1.timer."),
     Point("after the deadline is set", "after", "lw.v1.timer."),
-    Point("before the first step is sent", "before", "lw.v1.step."),
-    Point("after the first step is sent", "after", "lw.v1.step."),
     Point("before the goal is let go", "unacknowledged", "lw.v1.goal."),
     Point("result taken", "taken", "lw.v1.result."),
     Point("before a later decision", "before", "lw.v1.decision.", 2),
     Point("after a later decision", "after", "lw.v1.decision.", 2),
-    Point("before the judge is asked", "before", "lw.v1.step.default.review."),
+    Point("before the judge is asked", "before", "lw.v1.decision.default.*.review."),
     Point("before the result is let go", "unacknowledged", "lw.v1.result."),
-    Point("before acceptance is asked for", "before", "lw.v1.step.default.audit."),
+    Point("before acceptance is asked for", "before", "lw.v1.decision.default.*.audit."),
     Point("before the goal is said to have ended", "before", "lw.v1.event."),
     Point("after the goal is said to have ended", "after", "lw.v1.event."),
     Point("before the last verdict is let go", "unacknowledged", "lw.v1.eval.", 2 * ROUNDS - 1),
 )
 WORKER = (
-    Point("step taken", "taken", "lw.v1.step.default.refine."),
+    Point("step taken", "taken", "lw.v1.decision.default.*.refine."),
     Point("handler begun", "after", "lw.v1.live."),
     Point("before the model's answer is on record", "before", "lw.v1.effect."),
     Point("after the model's answer is on record", "after", "lw.v1.effect."),
@@ -53,10 +51,10 @@ WORKER = (
     Point("after the shipment is receipted", "after", "lw.v1.effect.", 3),
     Point("before the result is written", "before", "lw.v1.result."),
     Point("after the result is written", "after", "lw.v1.result."),
-    Point("before the step is let go", "unacknowledged", "lw.v1.step.default.refine."),
+    Point("before the step is let go", "unacknowledged", "lw.v1.decision.default.*.refine."),
     Point("before the verdict is written", "before", "lw.v1.eval."),
     Point("after the verdict is written", "after", "lw.v1.eval."),
-    Point("before the evaluation is let go", "unacknowledged", "lw.v1.step.default.review."),
+    Point("before the evaluation is let go", "unacknowledged", "lw.v1.decision.default.*.review."),
 )
 SCENES = [("orchestrator", point) for point in ORCHESTRATOR] + [("worker", point) for point in WORKER]
 

@@ -12,7 +12,7 @@ import anyio
 
 from loopwright.bus import Bus, Status, connect_bus
 from loopwright.bus.client import Goals
-from loopwright.bus.subjects import INTAKE, LOOP, TIMERS
+from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, decisions_on
 from loopwright.deploy.embedded import embedded_server
 from tests.fuzz.garbage import Garbage, Known, Said
 from tests.fuzz.wire import wire
@@ -181,7 +181,7 @@ class Campaign:
         return f"not within {PATIENCE:g} seconds"
 
     async def _remember(self, goal: str) -> None:
-        last = await self.bus.last(f"lw.v1.decision.default.{goal}")
+        last = await self.bus.last(decisions_on("default", goal))
         assert last is not None
         self.known.over = [*self.known.over, goal][-REMEMBERED:]
         self.known.decisions = [*self.known.decisions, last.data][-REMEMBERED:]

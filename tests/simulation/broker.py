@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from nats.js.api import StorageType, StreamConfig
 
+from loopwright.bus.wire import header_block
 from tests.simulation.consumers import NS, Consumer, Headers, Wanted
 from tests.simulation.store import LIFETIME, Kept, Known, Stream, WriteRefused, matches
 
@@ -248,8 +249,9 @@ class Broker:
         )
         if kept is None:
             return {"error": {"code": 404, "err_code": 10037, "description": "no message found"}}
-        data, time = base64.b64encode(kept.data).decode(), self.date(kept.at).isoformat()
-        return {"message": {"subject": kept.subject, "seq": kept.seq, "data": data, "time": time}}
+        time, block = self.date(kept.at).isoformat(), header_block(kept.headers) if kept.headers else b""
+        data, headers = (base64.b64encode(each).decode() for each in (kept.data, block))
+        return {"message": {"subject": kept.subject, "seq": kept.seq, "data": data, "hdrs": headers, "time": time}}
 
     def _create(self, stream: Stream, config: dict[str, Any]) -> dict[str, Any]:
         self._names += 1

@@ -4,20 +4,21 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-from loopwright.actors.decide import Decision, decide, sends
+from loopwright.actors.decide import decide, sends
+from loopwright.actors.decision import CARRIED, Decision
 from loopwright.actors.hearing import MODELS
 from loopwright.actors.standing import Standing, fold
 from loopwright.actors.unserved import UNSERVED, roles_waited_for
 from loopwright.bus.envelope import read_at
 from loopwright.bus.messages import Effect, EffectPhase, Ended, Message, Outcome, StepOrder, StopReason, Timer
 from loopwright.bus.streams import PRESENCE_STREAM
-from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS, Subject
+from loopwright.bus.subjects import DEAD, INTAKE, LOOP, NOBODY, TIMERS, Subject
 from tests.simulation.broker import Broker
 from tests.simulation.cast import Script
 from tests.simulation.consumers import Consumer
 from tests.simulation.store import ROLLUP, Kept, Stream
 
-ONCE = frozenset({"step", "result", "eval", "event"})
+ONCE = frozenset({"decision", "step", "result", "eval", "event"})
 """Kinds of which each place holds one message for ever."""
 
 SLOW = 8.0
@@ -108,9 +109,8 @@ class Auditor:
             self.demand(not again, f"a second message in the place of {kept.subject}")
         match subject.kind:
             case "decision":
-                self.decided(
-                    subject["goal"], Decision.model_validate_json(kept.data).of(self.firsts.get(subject["goal"]))
-                )
+                record = kept.headers.get(CARRIED, "").encode() or kept.data
+                self.decided(subject["goal"], Decision.read(record, self.firsts.get(subject["goal"])), kept.subject)
             case "timer" if subject["id"] == UNSERVED:
                 self.mind(subject["goal"])
             case "effect":
@@ -121,8 +121,8 @@ class Auditor:
             case "event":
                 self.ended(subject["goal"], read_at(Ended, subject, kept.data, kept.headers))
 
-    def decided(self, goal: str, decision: Decision) -> None:
-        """Look at a decision."""
+    def decided(self, goal: str, decision: Decision, place: str) -> None:
+        """Look at a decision, which may be the one order that it sends."""
         events = [f"{event.event} {getattr(event, 'attempt', '')}" for event in decision.events]
         self.tell(f"    decision {decision.number} of {goal} on {decision.seen}: {', '.join(events)}")
         self.firsts.setdefault(goal, decision)
@@ -141,7 +141,11 @@ class Auditor:
         following = list(sends(decision.standing, decision.events))
         ordered = any(isinstance(message, StepOrder) for message in following)
         self.demand(not (decision.standing.over and ordered), f"{goal} orders a step at its end")
-        places = [place_of(message) for message in following]
+        orders = [each for each in following if isinstance(each, StepOrder)]
+        is_order = not place.endswith(f".{NOBODY}.{NOBODY}.{number}")
+        self.demand(is_order == (len(orders) == 1), f"decision {number} of {goal} stands in {place}")
+        places = [place if is_order and each in orders else place_of(each) for each in following]
+        self.demand(place in places or not is_order, f"decision {number} of {goal} is not the order that it sends")
         implied = self.implied.setdefault(goal, set())
         self.demand(implied.isdisjoint(places), f"decision {number} of {goal} sends again what was sent: {places}")
         implied.update(places)

@@ -15,7 +15,7 @@ waited for (a duplicate, a late message, an answer to an attempt that is settled
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned, Produced
 from loopwright.actors.loop import Loop, unknown_loop
@@ -44,30 +44,6 @@ from loopwright.bus.messages import (
 
 DEADLINE = "deadline"
 BASELINE = 0
-
-
-class Decision(BaseModel):
-    """One orchestrator turn on record: what it saw, what follows, and where the goal stands then."""
-
-    model_config = ConfigDict(frozen=True)
-
-    number: int
-    """Counts from one."""
-    seen: str
-    """Id of the message it answers."""
-    events: tuple[Event, ...]
-    standing: Standing
-
-    def record(self) -> bytes:
-        """Return what goes on record: what the goal brings stands in the first decision only."""
-        left_out = {"standing": {"goal": {"input", "acceptance"}}} if self.number > 1 else None
-        return self.model_dump_json(exclude_none=True, exclude=left_out).encode()
-
-    def of(self, first: "Decision | None") -> "Decision":
-        """Return this decision, read from the record, with what stands in the goal's `first`."""
-        if first is None or first.number != 1:
-            return self
-        return self.model_copy(update={"standing": self.standing.model_copy(update={"goal": first.standing.goal})})
 
 
 def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...] = ()) -> tuple[Event, ...]:

@@ -1,4 +1,4 @@
-"""The orchestrator: hear a message, decide, write one decision, send what follows, and only then let go.
+"""The orchestrator: hear a message, decide, write one decision, send what else follows, and only then let go.
 
 Any number of orchestrators share the same queues. Two that decide on the same goal at once write with the same
 guard; the one that loses reads again. After a crash anywhere in a turn the message comes again: either nothing was
@@ -146,11 +146,13 @@ class Orchestrator:
                     await self._lookout.mind(loaded.decision.standing, delivery.time)
                 return True
             try:
-                known = await self._ledger.write(goal, loaded, seen, events, after)
+                messages = tuple(sends(after, events, output_in(said, delivery)))
+                orders = tuple(message for message in messages if isinstance(message, StepOrder))
+                known = await self._ledger.write(goal, loaded, seen, events, after, orders)
             except GuardLost:
                 loaded = None
                 continue
-            await self._send(known, output_in(said, delivery))
+            await self._send(known, messages)
             await self._lookout.mind(known.decision.standing, delivery.time)
             return True
 
@@ -171,15 +173,16 @@ class Orchestrator:
         """
         found = [known for known in await self._ledger.decisions(goal, upto=upto) if known.decision.seen == seen]
         for known in found:
-            await self._send(known, output)
+            await self._send(known, tuple(sends(known.decision.standing, known.decision.events, output)))
         return bool(found)
 
-    async def _send(self, known: Known, output: Output | None) -> None:
+    async def _send(self, known: Known, messages: tuple[Message, ...]) -> None:
         """Send what follows from a decision, all at once; what is there already, and was said since, stays."""
-        decision = known.decision
-        messages = tuple(sends(decision.standing, decision.events, output))
+        if known.is_order:
+            messages = tuple(message for message in messages if not isinstance(message, StepOrder))
         if len(messages) == 1:
             await self._send_one(messages[0], known)
+        if len(messages) < 2:
             return
         async with anyio.create_task_group() as tasks:
             for message in messages:

@@ -21,7 +21,7 @@ from loopwright.bus.errors import LoopwrightError, Unreadable
 from loopwright.bus.letters import Letter
 from loopwright.bus.messages import Goal, Status
 from loopwright.bus.names import GoalId, is_token
-from loopwright.bus.subjects import Subject
+from loopwright.bus.subjects import NOBODY, Subject
 
 AGAIN = re.compile(r"-retry-[0-9]+$")
 
@@ -63,7 +63,7 @@ async def retry(bus: Bus, letter: Letter) -> Retried:
     match subject.kind:
         case "goal":
             return await submit_again(bus, letter, subject, body)
-        case "step":
+        case "step" | "decision" if subject["role"] != NOBODY:
             return await begin_anew(bus, letter, subject["goal"])
         case kind if kind in SAY_IT_ALL:
             return await say_again(bus, letter, subject, body)

@@ -25,7 +25,7 @@ from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Ended, Evaluation, Failure, FailureClass, Result, StepOrder
 from loopwright.bus.names import GoalId
-from loopwright.bus.subjects import LOOP, PREFIX, Subject
+from loopwright.bus.subjects import LOOP, Subject, orders_for
 from loopwright.bus.wire import Arrival
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class Workplace:
     async def run(self, stopping: anyio.Event) -> None:
         """Serve the role until `stopping` is set, then finish or hand back."""
         bus, role = self._bus, self._worker.role
-        inbox = await bus.consumer(LOOP, f"role-{bus.ns}-{role}", [f"{PREFIX}.step.{bus.ns}.{role}.>"])
+        inbox = await bus.consumer(LOOP, f"role-{bus.ns}-{role}", orders_for(bus.ns, role))
         await bus.ends.listen()
         there = announced(bus, role, stopping, hands=self._hands, busy=self._leases.count)
         async with self._worker.resources(bus) as self._resources, inbox, there, anyio.create_task_group() as keeping:

@@ -18,7 +18,7 @@ from loopwright.bus.messages import Cancel, Ended, Goal, Json, Limits, Outcome
 from loopwright.bus.names import GoalId, new_goal_id
 from loopwright.bus.opening import connect_bus
 from loopwright.bus.stored import Stored
-from loopwright.bus.subjects import Subject
+from loopwright.bus.subjects import Subject, decisions_on
 from loopwright.bus.trajectory import Entry, Trajectory
 from loopwright.bus.wire import Arrival
 
@@ -111,7 +111,7 @@ class Run:
         Raises:
             GoalUnknown: nothing is on record for it.
         """
-        if await self._bus.last(Subject.of("decision", ns=self._bus.ns, goal=self.goal)) is None:
+        if await self._bus.last(decisions_on(self._bus.ns, self.goal)) is None:
             raise GoalUnknown(self.goal)
 
     async def cancel(self, why: str = "") -> None:

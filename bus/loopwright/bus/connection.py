@@ -98,12 +98,16 @@ class Bus:
             log.info("record.unreadable", subject=stored.subject, seq=stored.seq, reason=str(error))
             return None
 
-    async def write(self, subject: str, data: bytes, headers: Headers, *, guard: int | None = None) -> int:
-        """Write bytes as they are; see `publish`."""
+    async def write(
+        self, subject: str, data: bytes, headers: Headers, *, guard: int | None = None, guarded: str = ""
+    ) -> int:
+        """Write bytes as they are; see `publish`. The guard is on the last message that `guarded` matches, if given."""
         if guard is not None:
             # A guard alone tells who was first; the dedupe window would call a rival's write ours.
             headers = {name: value for name, value in headers.items() if name != "Nats-Msg-Id"}
             headers["Nats-Expected-Last-Subject-Sequence"] = str(guard)
+            if guarded:
+                headers["Nats-Expected-Last-Subject-Sequence-Subject"] = guarded
         if len(data) > BY_REFERENCE:
             headers = headers | {BODY: await self.blobs.put(data)}
             data = b""
@@ -162,10 +166,10 @@ class Bus:
         return await self.blobs.get(name) if name else data
 
     async def last(self, subject: Subject | str, *, sure: bool = False) -> Stored | None:
-        """Return the last message on a subject, if any.
+        """Return the last message on a subject, or behind a prefix that ends in ``.>``, if any.
 
         Any replica answers, which may lag behind: guard what you write on it. With `sure` the stream's leader does,
-        at twice the cost and without the message's headers.
+        at twice the cost.
         """
         look = last_in_json if sure else last_on
 
@@ -176,7 +180,7 @@ class Bus:
         return await persistently(self.nc, ask)
 
     async def first(self, subject: Subject | str) -> Stored | None:
-        """Return the first message on a subject, if any; any replica answers."""
+        """Return the first message on a subject, or behind a prefix, if any; any replica answers."""
 
         async def ask() -> Stored | None:
             with translated(self.nc, f"the first message on {subject}"):

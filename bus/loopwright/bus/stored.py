@@ -18,7 +18,7 @@ from nats.js.errors import APIError
 
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.subjects import LOOP
-from loopwright.bus.wire import Arrival, Headers
+from loopwright.bus.wire import Arrival, Headers, headers_in
 
 DIRECT = f"$JS.API.DIRECT.GET.{LOOP}"
 
@@ -45,13 +45,15 @@ class Stored:
 
 
 async def last_on(nc: Client, subject: str, timeout: float) -> Stored | None:
-    """Return the last message on a subject of LOOP, if any.
+    """Return the last message on a subject of LOOP, or behind a prefix that ends in ``.>``, if any.
 
     Raises:
         NatsError: the server does not answer, or refuses.
     """
+    behind = subject.endswith(".>")
+    place, asked = (DIRECT, json.dumps({"last_by_subj": subject}).encode()) if behind else (f"{DIRECT}.{subject}", b"")
     try:
-        answer = await nc.request(f"{DIRECT}.{subject}", b"", timeout=timeout)
+        answer = await nc.request(place, asked, timeout=timeout)
     except NoRespondersError:
         return await last_in_json(nc, subject, timeout)
     if (found := told_by(answer, subject)) is not None:
@@ -72,12 +74,14 @@ async def first_on(nc: Client, subject: str, timeout: float) -> Stored | None:
 
 
 def told_by(answer: Msg, subject: str) -> Stored | None:
-    """Return the message in the server's answer; None unless the server says where it stands."""
+    """Return the message in the server's answer; None unless the server says that it stands where we asked."""
     headers = answer.headers or {}
     seq, at = headers.get("Nats-Sequence", ""), headers.get("Nats-Time-Stamp", "")
-    if not seq.isdecimal() or headers.get("Nats-Subject") != subject:
+    where = headers.get("Nats-Subject", "")
+    is_there = where.startswith(subject[:-1]) if subject.endswith(".>") else where == subject
+    if not seq.isdecimal() or not is_there:
         return None
-    return Stored(subject, int(seq), answer.data, headers, datetime.fromisoformat(at))
+    return Stored(where, int(seq), answer.data, headers, datetime.fromisoformat(at))
 
 
 async def stored_at(nc: Client, stream: str, seq: int, timeout: float) -> Stored | None:
@@ -96,12 +100,12 @@ async def stored_at(nc: Client, stream: str, seq: int, timeout: float) -> Stored
 
 
 async def last_in_json(nc: Client, subject: str, timeout: float) -> Stored | None:
-    """Return the last message on a subject of LOOP, without its headers."""
+    """Return the last message on a subject of LOOP, or behind a prefix."""
     return await in_json(nc, LOOP, {"last_by_subj": subject}, timeout)
 
 
 async def in_json(nc: Client, stream: str, request: Mapping[str, str | int], timeout: float) -> Stored | None:
-    """Return the message of a stream that is asked for, without its headers."""
+    """Return the message of a stream that is asked for."""
     answer = await nc.request(f"$JS.API.STREAM.MSG.GET.{stream}", json.dumps(request).encode(), timeout=timeout)
     told = json.loads(answer.data)
     if (error := told.get("error")) is not None:
@@ -109,5 +113,6 @@ async def in_json(nc: Client, stream: str, request: Mapping[str, str | int], tim
             return None
         APIError.from_error(error)
     message = told["message"]
-    data = base64.b64decode(message.get("data") or "")
-    return Stored(message["subject"], int(message["seq"]), data, {}, datetime.fromisoformat(message["time"]))
+    data, block = (base64.b64decode(message.get(name) or "") for name in ("data", "hdrs"))
+    at = datetime.fromisoformat(message["time"])
+    return Stored(message["subject"], int(message["seq"]), data, headers_in(block), at)

@@ -1,7 +1,9 @@
 """Every subject there is: built here, parsed here, and told to people from here.
 
-A subject is ``lw.v1.{kind}.…``; the table `KINDS` names the tokens behind the kind. `role` stands before `goal`
-in a step so that one filter serves a role.
+A subject is ``lw.v1.{kind}.…``; the table `KINDS` names the tokens behind the kind. A decision that orders one step
+*is* that order, and stands where the workers of the role look for it; `goal` comes first there, so that all decisions
+on a goal are behind one prefix, which one guard covers (measured: a guard on a prefix costs the same however many goals
+there are, one on `*.{goal}` costs more with each). `role` stands before `goal` in any other step.
 """
 
 import re
@@ -12,6 +14,8 @@ from loopwright.bus.errors import Unreadable
 from loopwright.bus.names import is_token
 
 PREFIX = "lw.v1"
+NOBODY = "-"
+"""Stands in the place of role and step in a decision that orders no step, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +59,16 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "decision",
-            ("ns", "goal"),
+            ("ns", "goal", "role", "step", "attempt"),
             LOOP,
-            "orchestrator → itself, auditors",
-            "expects the sequence it was decided on; the first expects none, so a goal id is accepted once for ever",
+            "orchestrator → itself, auditors; where it orders one step, also the workers of the role",
+            "expects the goal's last decision; the first expects none, so a goal id is accepted once for ever",
         ),
         Kind(
             "step",
             ("ns", "role", "goal", "step", "attempt"),
             LOOP,
-            "orchestrator → workers of the role",
+            "orchestrator → workers of the role, where a decision orders several steps",
             "expects that there is none yet",
         ),
         Kind(
@@ -172,6 +176,16 @@ def number_in(text: str) -> int:
     if not re.fullmatch("0|[1-9][0-9]*", text):
         raise Unreadable(f"{text!r} is not the number of an attempt")
     return int(text)
+
+
+def decisions_on(ns: str, goal: str = "*") -> str:
+    """Return the filter that matches every decision on a goal."""
+    return f"{PREFIX}.decision.{ns}.{goal}.>"
+
+
+def orders_for(ns: str, role: str) -> list[str]:
+    """Return the filters that together match every step that is ordered of a role."""
+    return [f"{PREFIX}.decision.{ns}.*.{role}.>", f"{PREFIX}.step.{ns}.{role}.>"]
 
 
 def of_goal(ns: str, goal: str) -> list[str]:

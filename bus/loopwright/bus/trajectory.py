@@ -9,9 +9,9 @@ from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import MODELS
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.inbox import Inbox
-from loopwright.bus.messages import Message
+from loopwright.bus.messages import Message, StepOrder
 from loopwright.bus.stored import Stored
-from loopwright.bus.subjects import Subject, of_goal
+from loopwright.bus.subjects import NOBODY, Subject, of_goal
 
 SAID_AS = {"eval": "evaluation", "ctl": "cancel", "event": "ended"}
 """The kind of message on a subject, where it has another name."""
@@ -25,7 +25,7 @@ class Entry:
     time: datetime
     subject: Subject
     message: Message | None
-    """None for what is the orchestrator's own, and for what cannot be read."""
+    """None for a decision that orders nothing by itself, and for what cannot be read."""
 
 
 async def entry_of(bus: Bus, stored: Stored) -> Entry | None:
@@ -34,8 +34,15 @@ async def entry_of(bus: Bus, stored: Stored) -> Entry | None:
         subject = Subject.parse(stored.subject)
     except Unreadable:
         return None
-    model = MODELS.get(SAID_AS.get(subject.kind, subject.kind))
+    model = model_on(subject)
     return Entry(stored.seq, stored.time, subject, await bus.message(model, stored) if model else None)
+
+
+def model_on(subject: Subject) -> type[Message] | None:
+    """Return what is said on a subject; None for what is the orchestrator's own."""
+    if subject.kind == "decision":
+        return None if subject["role"] == NOBODY else StepOrder
+    return MODELS.get(SAID_AS.get(subject.kind, subject.kind))
 
 
 class Trajectory:

@@ -1,16 +1,14 @@
 """What the goal verbs do."""
 
 import json
-from collections.abc import AsyncIterator
-from datetime import datetime
 
 import anyio
 import click
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
-from loopwright.actors.decide import Decision
+from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import nobody_serves, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
@@ -19,6 +17,7 @@ from loopwright.bus.messages import Effect, EffectPhase, Ended, Evaluation, Resu
 from loopwright.bus.presence import unserved
 from loopwright.bus.subjects import Subject
 from loopwright.deploy.exits import Exit, of_outcome
+from loopwright.deploy.listing import goals_on_record, row_of, where_it_stands
 from loopwright.deploy.screen import screen
 from loopwright.deploy.watching import follow
 
@@ -143,18 +142,17 @@ async def show(goal: str, as_json: bool) -> int:
         if outcome is not None:
             click.echo(outcome.model_dump_json(indent=2) if as_json else in_words(outcome))
             return Exit.DONE
-        stored = await bus.last(Subject.of("decision", ns=bus.ns, goal=goal))
-        if stored is None:
+        found = await where_it_stands(bus, goal)
+        if found is None:
             raise GoalUnknown(goal)
-        decision = Decision.model_validate_json(await bus.body(stored.data, stored.headers))
-        row = row_of(decision, stored.time) | await waiting_on(bus, decision)
+        row = row_of(*found) | await waiting_on(bus, found[0])
         click.echo(json.dumps(row, indent=2) if as_json else "\n".join(f"{name:>10}  {row[name]}" for name in row))
     return Exit.DONE
 
 
-async def waiting_on(bus: Bus, decision: Decision) -> dict[str, JsonValue]:
+async def waiting_on(bus: Bus, standing: Standing) -> dict[str, JsonValue]:
     """Return the roles whose answers a goal waits for, and what is missing where nobody serves one."""
-    roles = roles_waited_for(decision.standing)
+    roles = roles_waited_for(standing)
     missing = await unserved(bus, roles)
     told: dict[str, JsonValue] = {"waiting_on": ", ".join(roles)}
     return told | ({"missing": " ".join(map(nobody_serves, missing))} if missing else {})
@@ -174,23 +172,6 @@ def in_words(outcome: Outcome) -> str:
         "unverified": outcome.unverified or "-",
     }
     return "\n".join(f"{name:>10}  {value}" for name, value in rows.items())
-
-
-def row_of(decision: Decision, at: datetime) -> dict[str, JsonValue]:
-    """Return the facts of a goal, for a list."""
-    standing = decision.standing
-    outcome = standing.outcome
-    return {
-        "goal": standing.goal.goal,
-        "loop": standing.loop.name,
-        "status": outcome.status.value if outcome else "working",
-        "reason": outcome.reason.value if outcome else None,
-        "score": standing.best.score if standing.best else standing.baseline,
-        "attempts": standing.begun - standing.empty,
-        "under_way": len(standing.under_way),
-        "opened": standing.opened.isoformat(timespec="seconds"),
-        "changed": at.isoformat(timespec="seconds"),
-    }
 
 
 async def cancel(goal: str, why: str) -> int:
@@ -233,18 +214,3 @@ async def ls(as_json: bool) -> int:
         )
     Console().print(table)
     return Exit.DONE
-
-
-async def goals_on_record(bus: Bus) -> AsyncIterator[dict[str, JsonValue]]:
-    """Yield the facts of every goal, from its last decision."""
-    inbox, waiting = await bus.reader([f"lw.v1.decision.{bus.ns}.*"], after=lambda: 0, last_only=True)
-    async with inbox:
-        while waiting:
-            delivery = await inbox.receive()
-            try:
-                yield row_of(
-                    Decision.model_validate_json(await bus.body(delivery.data, delivery.headers)), delivery.time
-                )
-            except (ValidationError, Unreadable):
-                click.echo(f"loopwright: {delivery.subject} at {delivery.seq} cannot be read", err=True)
-            waiting = delivery.waiting

@@ -12,11 +12,11 @@ from loopwright.actors import Loop, Worker
 from loopwright.actors.dead import bury
 from loopwright.actors.orchestrator import MAX_DELIVERIES
 from loopwright.actors.retrying import NotRetriable, retry
-from loopwright.bus import Bus, Outcome, Run, Status, StopReason
+from loopwright.bus import Bus, Outcome, Run, Status, StepOrder, StopReason
 from loopwright.bus.client import Goals
 from loopwright.bus.errors import LetterUnknown
 from loopwright.bus.letters import Letter, letter, letters, remove, remove_up_to
-from loopwright.bus.subjects import DEAD, INTAKE, LOOP
+from loopwright.bus.subjects import DEAD, INTAKE, LOOP, orders_for
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
@@ -27,9 +27,9 @@ async def end_of(run: Run) -> Outcome:
         return await run.outcome()
 
 
-async def take_in_vain(bus: Bus, stream: str, name: str, wanted: str) -> None:
+async def take_in_vain(bus: Bus, stream: str, name: str, *wanted: str) -> None:
     """Be every process that takes a message and does not survive it."""
-    async with await bus.consumer(stream, name, [wanted]) as inbox:
+    async with await bus.consumer(stream, name, list(wanted)) as inbox:
         with anyio.fail_after(5):
             for _ in range(MAX_DELIVERIES):
                 await (await inbox.receive()).later()
@@ -60,7 +60,7 @@ async def test_a_step_that_nobody_survived_is_a_letter_from_which_its_goal_begin
     one_chance = guessing.model_copy(update={"bounds": guessing.bounds.model_copy(update={"failures": 1})})
     async with fleet(bus, judge, loop=one_chance) as goals:
         run = await goals.submit("guessing", {"target": 1}, goal="g1")
-        await take_in_vain(bus, LOOP, "role-default-guess", "lw.v1.step.default.guess.>")
+        await take_in_vain(bus, LOOP, "role-default-guess", *orders_for("default", "guess"))
         async with fleet(bus, guesser, orchestrators=0):
             outcome = await end_of(run)
             found = await a_letter(bus)
@@ -83,7 +83,7 @@ async def test_a_step_whose_goal_was_met_all_the_same_is_not_tried_again(
 ) -> None:
     async with fleet(bus, judge) as goals:
         run = await goals.submit("guessing", {"target": 2}, goal="g1")
-        await take_in_vain(bus, LOOP, "role-default-guess", "lw.v1.step.default.guess.>")
+        await take_in_vain(bus, LOOP, "role-default-guess", *orders_for("default", "guess"))
         async with fleet(bus, guesser, orchestrators=0):
             await end_of(run)
     with pytest.raises(NotRetriable, match="its goal g1 was met all the same"):
@@ -125,7 +125,7 @@ async def test_a_cancellation_is_heard_when_it_is_said_again(bus: Bus, fleet: Fl
     async with fleet(bus, judge) as goals:
         run = await goals.submit("guessing", {"target": 1}, goal="g1")
         async for entry in run:
-            if entry.subject.kind == "step":
+            if isinstance(entry.message, StepOrder):
                 break
         await retry(bus, found)
         outcome = await end_of(run)
@@ -141,7 +141,8 @@ async def test_what_would_change_nothing_is_refused_with_the_reason(bus: Bus) ->
         "lw.v1.result.default.g1.work.1": answered,
         "lw.v1.eval.default.g1.work.1.near": answered,
         "lw.v1.step.default.guess.g1.work.1": "no orchestrator sent it",
-        "lw.v1.decision.default.g1": "nobody waits for a decision",
+        "lw.v1.decision.default.g1.guess.work.1": "no orchestrator sent it",
+        "lw.v1.decision.default.g1.-.-.1": "nobody waits for a decision",
         "lw.v1.ctl.other.g1": "it was published in the namespace other",
         "lw.v1.result.NO": f"it does not say where it was published, or {nobody}",
     }

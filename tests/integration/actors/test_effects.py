@@ -18,7 +18,7 @@ from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
 from loopwright.bus.errors import LoopwrightError
 from loopwright.bus.messages import Effect, EffectPhase, StepOrder
-from loopwright.bus.subjects import LOOP, Subject
+from loopwright.bus.subjects import LOOP, Subject, orders_for
 from loopwright.deploy.embedded import Server
 from loopwright.tools import Done, IdempotencyKey, Misuse, NotDone, Tool, ToolError, ToolFailed, tool
 from loopwright.tools.model import Answer, ModelBusy, Turn
@@ -544,7 +544,7 @@ async def test_a_step_that_kills_whoever_takes_it_is_in_doubt_if_it_was_paying(
 ) -> None:
     async with fleet(bus, judge) as goals:
         run = await goals.submit("guessing", {"target": 1}, goal="g1")
-        async with await bus.consumer(LOOP, "role-default-guess", ["lw.v1.step.default.guess.>"]) as dying:
+        async with await bus.consumer(LOOP, "role-default-guess", orders_for("default", "guess")) as dying:
             for _ in range(5):
                 with anyio.fail_after(5):
                     await (await dying.receive()).later()

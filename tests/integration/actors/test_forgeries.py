@@ -8,11 +8,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from loopwright.actors import Worker
+from loopwright.actors.decision import CARRIED
 from loopwright.bus import Bus, Outcome, Run, StopReason
 from loopwright.bus.client import Goals
 from loopwright.bus.envelope import encode
 from loopwright.bus.messages import Ended, Evaluation, Message, Result, Status, StepOrder
-from loopwright.bus.subjects import LOOP, TIMERS
+from loopwright.bus.subjects import LOOP, TIMERS, decisions_on
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 
@@ -86,8 +87,10 @@ async def test_a_decision_on_another_goal_decides_nothing(
 ) -> None:
     async with fleet(bus, guesser, judge) as goals:
         await end_of(await goals.submit("guessing", {"target": 1}, goal="g1"))
-        (first, *_) = await bus.record(["lw.v1.decision.default.g1"])
-        await bus.js.publish("lw.v1.decision.default.g2", first.data)
+        for there in await bus.record([decisions_on("default", "g1")]):
+            await bus.js.publish(
+                there.subject.replace("g1", "g2"), there.data, headers={CARRIED: there.headers.get(CARRIED, "")}
+            )
         outcome = await end_of(await goals.submit("guessing", {"target": 2}, goal="g2"))
     assert (outcome.goal, outcome.attempts) == ("g2", 2)
 
@@ -115,7 +118,7 @@ async def test_a_goal_takes_its_timer_with_it_when_it_ends(
         run = await goals.submit("guessing", {"target": 1}, goal="g1")
         with anyio.fail_after(5):
             async for entry in run:
-                if entry.subject.kind == "step":
+                if isinstance(entry.message, StepOrder):
                     break
         assert "lw.v1.timer.default.g1.deadline" in await timers(bus)
         async with fleet(bus, guesser, orchestrators=0):

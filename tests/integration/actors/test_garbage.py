@@ -49,7 +49,8 @@ HEARD = [
 ]
 """Subjects that an actor listens to."""
 UNHEARD = [
-    b"lw.v1.decision.default.g9",
+    b"lw.v1.decision.default.g9.-.-.1",
+    b"lw.v1.decision.default.g9.guess.work.1",
     b"lw.v1.event.default.g9",
     b"lw.v1.timer.default.g9.deadline",
     b"lw.v1.dead.default.orchestrator.g9.work",
@@ -126,12 +127,13 @@ async def test_garbage_on_every_subject_becomes_dead_letters_and_the_next_goal_c
 
 
 @pytest.mark.parametrize("headers", HEADERS[:5])
-@pytest.mark.parametrize("kind", ["decision", "step", "result", "eval", "event", "timer"])
+@pytest.mark.parametrize("kind", ["decision", "order", "step", "result", "eval", "event", "timer"])
 async def test_a_place_that_garbage_took_before_its_time_is_taken_back(
     bus: Bus, fleet: Fleet, speak: Speak, guesser: Worker, judge: Worker, kind: str, headers: bytes | None
 ) -> None:
     places = {
-        "decision": b"lw.v1.decision.default.g1",
+        "decision": b"lw.v1.decision.default.g1.-.-.1",
+        "order": b"lw.v1.decision.default.g1.guess.work.1",
         "step": b"lw.v1.step.default.guess.g1.work.1",
         "result": b"lw.v1.result.default.g1.work.1",
         "eval": b"lw.v1.eval.default.g1.work.1.near",
@@ -169,7 +171,7 @@ async def test_an_answer_whose_place_is_taken_by_garbage_is_a_failed_attempt_and
         run = await goals.submit("guessing", {"target": 2}, goal="g1")
         with anyio.fail_after(5):
             async for entry in run:
-                if entry.subject.kind == "step" and entry.subject["role"] == role:
+                if isinstance(entry.message, StepOrder) and entry.message.role == role:
                     break
         await speak(place, None, b"\xff garbage")
         async with fleet(bus, *missing, orchestrators=0):
@@ -186,9 +188,9 @@ async def test_garbage_among_the_decisions_of_a_goal_does_not_stop_it(
         run = await goals.submit("guessing", {"target": 6}, goal="g1")
         with anyio.fail_after(15):
             async for entry in run:
-                if entry.subject.kind != "decision":
+                if entry.message is not None:
                     for headers, body in itertools.islice(garbage, 4):
-                        await speak(b"lw.v1.decision.default.g1", headers, body)
+                        await speak(b"lw.v1.decision.default.g1.-.-.9", headers, body)
         outcome = await end_of(run)
     assert (outcome.reason, outcome.attempts) == (StopReason.ACCEPTED, 6)
 

@@ -9,17 +9,18 @@ import anyio
 import pytest
 
 from loopwright.actors import Loop, Orchestrator, Worker
-from loopwright.actors.decide import Decision, decide, open_goal
+from loopwright.actors.decide import decide, open_goal, sends
+from loopwright.actors.decision import Decision
 from loopwright.actors.events import Event
-from loopwright.actors.ledger import decisions_of
+from loopwright.actors.ledger import Ledger, decisions_of
 from loopwright.actors.standing import Standing, fold
-from loopwright.bus import Bus, Outcome, Result, Run, Status, StopReason, Trajectory, connect_bus
+from loopwright.bus import Bus, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import delivery_id
 from loopwright.bus.envelope import encode, read_goal
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Ended, Limits
-from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, Subject
+from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, Subject, decisions_on
 from loopwright.deploy.embedded import Server
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
@@ -40,11 +41,11 @@ async def decide_elsewhere(bus: Bus, delivery: Delivery, before: Decision | None
     """Decide on a delivery as another orchestrator does, and send nothing."""
     standing = fold(before.standing if before else None, events)
     assert isinstance(standing, Standing)
-    number = before.number + 1 if before else 1
-    decision = Decision(number=number, seen=delivery_id(delivery), events=events, standing=standing)
-    subject = Subject.of("decision", ns="default", goal=standing.goal.goal)
-    revision = await bus.last(subject)
-    await bus.write(str(subject), decision.model_dump_json().encode(), {}, guard=revision.seq if revision else 0)
+    goal, ledger = standing.goal.goal, Ledger(bus)
+    loaded = await ledger.load(goal, sure=True)
+    assert loaded.decision == before
+    orders = tuple(each for each in sends(standing, events) if isinstance(each, StepOrder))
+    await ledger.write(goal, loaded, delivery_id(delivery), events, standing, orders)
 
 
 async def test_rival_orchestrators_make_exactly_one_trajectory_of_each_goal(
@@ -63,7 +64,7 @@ async def test_rival_orchestrators_make_exactly_one_trajectory_of_each_goal(
 
     assert {goal: outcome.attempts for goal, outcome in outcomes.items()} == wanted
     for goal, trajectory in trajectories.items():
-        places = Counter(str(entry.subject) for entry in trajectory if entry.subject.kind != "decision")
+        places = Counter(str(entry.subject) for entry in trajectory if entry.message is not None)
         assert set(places.values()) == {1}, "something was said twice"
         assert places.total() == 4 * wanted[goal] + 1
         on_record = await decisions_of(bus, goal)
@@ -133,7 +134,7 @@ async def test_a_message_whose_lease_lapsed_is_not_let_go_before_what_follows_fr
             goal = read_goal(delivery.data, delivery.headers, loop="guessing", fallback_id="none")
             await decide_elsewhere(bus, delivery, None, open_goal(goal, guessing, delivery.time))
         await orchestrator.take_goal(delivery)
-    assert await bus.last("lw.v1.step.default.guess.g1.work.1") is not None
+    assert await bus.last("lw.v1.decision.default.g1.guess.work.1") is not None
     made = Result(goal="g1", step="work", attempt=1, output={"number": 1})
     await bus.publish_first(Subject.of("result", ns="default", goal="g1", step="work", attempt=1), made, id="made")
     async with await bus.consumer(LOOP, "orchestrators-default", ["lw.v1.result.default.>"]) as inbox:
@@ -143,7 +144,7 @@ async def test_a_message_whose_lease_lapsed_is_not_let_go_before_what_follows_fr
             (opened,) = await decisions_of(bus, "g1")
             await decide_elsewhere(bus, delivery, opened, decide(opened.standing, made, delivery.time))
         await orchestrator.take_answer(delivery)
-    assert await bus.last("lw.v1.step.default.near.g1.work.1") is not None
+    assert await bus.last("lw.v1.decision.default.g1.near.work.1") is not None
 
 
 async def test_the_broker_holds_the_deadline_while_nobody_of_ours_runs(bus: Bus, fleet: Fleet, guessing: Loop) -> None:
@@ -169,7 +170,7 @@ async def test_a_goal_is_called_off_before_and_after_its_end(
         run = await goals.submit("guessing", {"target": 1})
         with anyio.fail_after(5):
             async for entry in run:
-                if entry.subject.kind == "step":
+                if isinstance(entry.message, StepOrder):
                     break
         await run.cancel("changed our mind")
         outcome = await end_of(run)
@@ -207,7 +208,7 @@ async def test_a_result_from_another_language_may_leave_out_what_its_subject_tel
         run = await goals.submit("guessing", {"target": 7}, goal="g1")
         with anyio.fail_after(5):
             async for entry in run:
-                if entry.subject.kind == "step":
+                if isinstance(entry.message, StepOrder):
                     await bus.nc.publish("lw.v1.result.default.g1.work.1", b'{"output": {"number": 7}}')
                     break
         assert (await end_of(run)).best == {"number": 7}
@@ -224,7 +225,7 @@ async def test_a_forged_result_for_an_unknown_goal_is_a_dead_letter_and_no_more(
             letter = await bus.js.get_last_msg("DEAD", "lw.v1.dead.default.orchestrator.nobody.work")
     assert letter.headers is not None
     assert letter.headers["Loopwright-Reason"] == "nothing is on record for the goal nobody"
-    assert await bus.last("lw.v1.decision.default.nobody") is None
+    assert await bus.last(decisions_on("default", "nobody")) is None
 
 
 async def test_a_cancellation_that_overtakes_its_goal_is_not_lost(

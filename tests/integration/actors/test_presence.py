@@ -11,7 +11,8 @@ import pytest
 from nats.js.errors import NotFoundError
 
 from loopwright.actors import Loop, Step, Worker, Workplace, worker
-from loopwright.actors.decide import Decision, open_goal
+from loopwright.actors.decide import open_goal
+from loopwright.actors.ledger import last_decision
 from loopwright.actors.lookout import Lookout
 from loopwright.actors.standing import fold
 from loopwright.bus import Bus, Goal, Outcome, Run, Status, StepOrder, StopReason
@@ -19,7 +20,7 @@ from loopwright.bus.client import Goals
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.presence import present
 from loopwright.bus.streams import PRESENCE_STREAM
-from loopwright.bus.subjects import LOOP, TIMERS, Subject
+from loopwright.bus.subjects import LOOP, TIMERS, Subject, orders_for
 from loopwright.deploy.embedded import Server, listens
 from loopwright.deploy.goals import waiting_on
 
@@ -134,7 +135,7 @@ async def test_a_worker_that_says_nothing_of_itself_is_there_while_it_waits_for_
     standing = fold(None, open_goal(Goal(goal="g1", loop="guessing"), guessing, datetime.now(UTC)))
     assert standing is not None
     lookout, timer = Lookout(bus), "lw.v1.timer.default.g1.unserved"
-    async with await bus.consumer(LOOP, "role-default-guess", ["lw.v1.step.default.guess.>"]) as inbox:
+    async with await bus.consumer(LOOP, "role-default-guess", orders_for("default", "guess")) as inbox:
         with anyio.move_on_after(0.2):
             await inbox.receive()  # leaves a request at the server
         assert await lookout.look_again(standing, datetime.now(UTC)) is None
@@ -150,12 +151,11 @@ async def test_whoever_asks_where_a_goal_stands_is_told_at_once_that_nobody_serv
         run = await goals.submit("guessing", {"target": 2}, goal="g1")
         with anyio.fail_after(5):
             async for entry in run:
-                if entry.subject.kind == "step":
+                if isinstance(entry.message, StepOrder):
                     break
-        stored = await bus.last("lw.v1.decision.default.g1")
-        assert stored is not None
-        decision = Decision.model_validate_json(stored.data)
-        assert await waiting_on(bus, decision) == {
+        decision = (await last_decision(bus, "g1")).decision
+        assert decision is not None
+        assert await waiting_on(bus, decision.standing) == {
             "waiting_on": "guess",
             "missing": "Nobody serves the role guess: start `loopwright worker guess`.",
         }

@@ -11,7 +11,7 @@ from loopwright.actors import Loop, Retriable, Step, Worker, Workplace, worker
 from loopwright.bus import Bus, Outcome, Run, StopReason, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
-from loopwright.bus.subjects import LOOP
+from loopwright.bus.subjects import LOOP, orders_for
 from loopwright.deploy.embedded import Server
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
@@ -41,7 +41,7 @@ async def test_a_handler_that_outlives_several_leases_runs_once(
 async def test_the_step_of_a_worker_that_vanished_is_done_elsewhere_as_soon_as_its_lease_is_over(
     bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker
 ) -> None:
-    role = ["lw.v1.step.default.guess.>"]
+    role = orders_for("default", "guess")
     async with await bus.consumer(LOOP, "role-default-guess", role) as vanishing, fleet(bus, judge) as goals:
         run = await goals.submit("guessing", {"target": 1})
         with anyio.fail_after(5):
@@ -179,7 +179,7 @@ async def test_a_step_that_a_killed_broker_hands_out_anew_to_its_own_holder_is_d
         await go_on.wait()
         return {"number": 1}
 
-    role = ["lw.v1.step.default.guess.>"]
+    role = orders_for("default", "guess")
     place = Workplace(bus, slow)
     async with fleet(bus, judge) as goals:
         run = await goals.submit("guessing", {"target": 1}, goal="g1")

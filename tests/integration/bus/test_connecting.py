@@ -204,4 +204,4 @@ async def test_a_bundled_server_that_is_killed_while_it_starts_again_is_started_
             with anyio.fail_after(5):
                 while server.pid == killed:  # noqa: ASYNC110 - the earliest moment at which there is another
                     await anyio.sleep(0)  # noqa: ASYNC115
-        assert await bus.last("lw.v1.decision.default.g1") is None
+        assert await bus.last("lw.v1.decision.default.g1.>") is None

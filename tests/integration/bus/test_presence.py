@@ -9,7 +9,7 @@ from loopwright.bus import Bus
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.presence import LIFE, present, restore, roster, say, serves, take_back
 from loopwright.bus.streams import PRESENCE_STREAM
-from loopwright.bus.subjects import LOOP
+from loopwright.bus.subjects import LOOP, orders_for
 from loopwright.bus.wire import Arrival, header_block
 
 OURS = Presence(role="tests", process="5f0a", name="me", hands=2)
@@ -79,7 +79,7 @@ async def test_what_cannot_be_read_is_nobody(bus: Bus, body: bytes) -> None:
 
 async def test_who_waits_for_steps_serves_without_a_word(bus: Bus) -> None:
     assert not await serves(bus, "tests")
-    async with await bus.consumer(LOOP, "role-default-tests", ["lw.v1.step.default.tests.>"]) as inbox:
+    async with await bus.consumer(LOOP, "role-default-tests", orders_for("default", "tests")) as inbox:
         assert not await serves(bus, "tests")
         with anyio.move_on_after(0.2):
             await inbox.receive()
