@@ -5,8 +5,11 @@ covers every decision on the goal, and then the record is read again.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import anyio
 import structlog
 
 from loopwright.actors.decision import CARRIED, Decision, carried_by
@@ -53,9 +56,16 @@ class Ledger:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._known: OrderedDict[str, Loaded] = OrderedDict()
+        self._writing: dict[str, anyio.Event] = {}
+        """The goals on which a decision is being written, and what tells that it is there, or refused."""
 
-    def recall(self, goal: str) -> Loaded | None:
-        """Return what we know of a goal, which may be behind the record."""
+    async def recall(self, goal: str) -> Loaded | None:
+        """Return what we know of a goal, which may be behind the record.
+
+        An order that carries a decision may be answered before we hear that it is on record: that is waited for.
+        """
+        while (writing := self._writing.get(goal)) is not None:
+            await writing.wait()
         return self._known.get(goal)
 
     async def load(self, goal: str, *, sure: bool) -> Loaded:
@@ -95,12 +105,24 @@ class Ledger:
             place: dict[str, str | int] = {"role": order.role, "step": order.step, "attempt": order.attempt}
             subject = Subject.of("decision", ns=bus.ns, goal=goal, **place)
             headers, body = envelope.headers("step") | {CARRIED: record.decode()}, encode(order)
-        self._known.pop(goal, None)
-        behind = decisions_on(bus.ns, goal)
-        revision = await bus.write(str(subject), body, headers, guard=loaded.revision, guarded=behind)
-        if not after.over:
-            self._remember(goal, Loaded(decision, revision))
+        with self._being_written(goal):
+            behind = decisions_on(bus.ns, goal)
+            revision = await bus.write(str(subject), body, headers, guard=loaded.revision, guarded=behind)
+            if not after.over:
+                self._remember(goal, Loaded(decision, revision))
         return Known(decision, revision, order is not None)
+
+    @contextmanager
+    def _being_written(self, goal: str) -> Iterator[None]:
+        """Forget a goal while a decision on it is written; of rivals in our own process the last to begin is waited for."""
+        self._known.pop(goal, None)
+        there = self._writing[goal] = anyio.Event()
+        try:
+            yield
+        finally:
+            if self._writing.get(goal) is there:
+                del self._writing[goal]
+            there.set()
 
     def _remember(self, goal: str, loaded: Loaded) -> None:
         self._known[goal] = loaded

@@ -127,7 +127,7 @@ class Orchestrator:
         Nothing is let go on what we remember, or on the word of a replica: both may lag behind.
         """
         seen, sure = delivery_id(delivery), False
-        loaded = NOTHING if isinstance(said, tuple) and delivery.deliveries == 1 else self._ledger.recall(goal)
+        loaded = NOTHING if isinstance(said, tuple) and delivery.deliveries == 1 else await self._ledger.recall(goal)
         while True:
             loaded = loaded or await self._ledger.load(goal, sure=sure)
             events, after = self._events(loaded, said, delivery)

@@ -50,12 +50,7 @@ async def open_letter(bus: Bus, found: Letter) -> Opened:
 
 async def history_of(bus: Bus, found: Letter, goal: str) -> list[Entry]:
     """Return what is on record of a letter's attempt, and how its goal ended."""
-    told = frozenset(KINDS) - {"decision"}
-    return [
-        entry
-        for entry in await Trajectory(bus, goal, kinds=told).so_far()
-        if is_about(entry, found.step, found.attempt)
-    ]
+    return [entry for entry in await Trajectory(bus, goal).so_far() if is_about(entry, found.step, found.attempt)]
 
 
 def goal_of(found: Letter) -> str | None:

@@ -28,7 +28,7 @@ async def opened(ledger: Ledger, goal: str = "g1", text: str = "much to do") -> 
 
 
 async def hear(ledger: Ledger, message: Result | Evaluation) -> Standing:
-    loaded = ledger.recall("g1") or await ledger.load("g1", sure=True)
+    loaded = await ledger.recall("g1") or await ledger.load("g1", sure=True)
     assert loaded.decision is not None
     events, after = turn(loaded.decision.standing, message, NOON)
     await ledger.write("g1", loaded, "LOOP-1", events, after)
@@ -40,7 +40,7 @@ async def test_where_a_goal_stands_is_the_same_remembered_and_read(bus: Bus) -> 
     await opened(ledger)
     await hear(ledger, MADE)
     after = await hear(ledger, REFUSED)
-    remembered = ledger.recall("g1")
+    remembered = await ledger.recall("g1")
     assert remembered is not None
     assert remembered.decision is not None
     assert remembered.decision.standing == after
@@ -75,7 +75,7 @@ async def test_a_rival_that_was_faster_is_noticed_and_forgotten_is_what_we_knew(
     await hear(theirs, MADE)
     with pytest.raises(GuardLost):
         await hear(ours, MADE)
-    assert ours.recall("g1") is None
+    assert await ours.recall("g1") is None
     loaded = await ours.load("g1", sure=False)
     assert loaded.decision is not None
     assert loaded.decision.number == 2
@@ -86,8 +86,8 @@ async def test_no_more_goals_are_remembered_than_there_is_room_for(bus: Bus) -> 
     standing = await opened(ledger, "g0")
     for number in range(1, REMEMBERED + 1):
         ledger._remember(f"g{number}", NOTHING)
-    assert ledger.recall("g0") is None
-    assert ledger.recall(f"g{REMEMBERED}") is NOTHING
+    assert await ledger.recall("g0") is None
+    assert await ledger.recall(f"g{REMEMBERED}") is NOTHING
     loaded = await ledger.load("g0", sure=False)
     assert loaded.decision is not None
     assert loaded.decision.standing == standing
