@@ -92,7 +92,7 @@ async def test_a_step_that_nobody_survived_is_found_understood_and_tried_again(
     assert shown.out.splitlines()[-1].endswith("ended: failed (error)")
     assert document.document["body"]["input"] == {"luck": 7}
     assert [entry["subject"].split(".")[2] for entry in document.document["history"]] == [
-        "step",
+        "decision",
         "effect",
         "result",
         "event",

@@ -114,7 +114,7 @@ class Ledger:
 
     @contextmanager
     def _being_written(self, goal: str) -> Iterator[None]:
-        """Forget a goal while a decision on it is written; of rivals in our own process the last to begin is waited for."""
+        """Forget a goal while a decision on it is written; of rivals among us the last to begin is waited for."""
         self._known.pop(goal, None)
         there = self._writing[goal] = anyio.Event()
         try:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from loopwright.actors.decide import Decision, open_goal
+from loopwright.actors.decide import open_goal
+from loopwright.actors.decision import Decision
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.standing import evolve
 from loopwright.bus.messages import Goal, Limits
@@ -84,7 +85,7 @@ def test_what_is_on_record_is_read_as_it_stands_although_a_newer_version_has_mor
     record = Decision(number=1, seen="x", events=events, standing=standing).record()
     newer = record.replace(b'"work":"code"', b'"work":"code","mood":"calm"').replace(b'"width"', b'"breadth":3,"width"')
     assert newer != record
-    assert Decision.model_validate_json(newer).standing.loop == loop
+    assert Decision.read(newer).standing.loop == loop
 
 
 def test_the_limits_of_a_goal_come_before_the_bounds_of_its_loop() -> None:
