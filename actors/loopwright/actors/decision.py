@@ -5,10 +5,8 @@ it, so that a turn is one write. Any other decision is the body of a message of 
 goal stands then; what the goal brings, and its loop, stand in the first one only.
 """
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from loopwright.actors.events import Event, Opened
 from loopwright.actors.standing import Standing
@@ -52,13 +50,13 @@ class Decision(BaseModel):
         try:
             told = from_json(record)
             events = [event for event in told["events"] if event["event"] == "opened"]
-            pinned = Opened.model_validate(events[0]) if events else first.standing if first else None
+            pinned = Opened.model_validate_json(to_json(events[0])) if events else first.standing if first else None
             if pinned is None:
                 raise Unreadable("it is not the first decision on its goal, and that cannot be read")
             if told["goal"] != pinned.goal.goal:
                 raise Unreadable(f"it is a decision on the goal {str(told['goal'])[:80]}")
-            standing: dict[str, Any] = told["standing"] | {"goal": pinned.goal, "loop": pinned.loop}
-            return cls.model_validate(told | {"standing": standing})
+            standing = told["standing"] | {"goal": pinned.goal, "loop": pinned.loop}
+            return cls.model_validate_json(to_json(told | {"standing": standing}))
         except (ValidationError, ValueError, TypeError, KeyError) as error:
             raise Unreadable(f"it is no decision: {str(error)[:200]}") from None
 

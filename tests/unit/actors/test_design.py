@@ -83,7 +83,9 @@ def test_what_is_on_record_is_read_as_it_stands_although_a_newer_version_has_mor
     events = open_goal(Goal(goal="g", loop="loop"), loop, datetime(2026, 1, 1, tzinfo=UTC))
     standing = evolve(None, events[0])
     record = Decision(number=1, seen="x", events=events, standing=standing).record()
-    newer = record.replace(b'"work":"code"', b'"work":"code","mood":"calm"').replace(b'"width"', b'"breadth":3,"width"')
+    newer = record.replace(b'"work":"code"', b'"work":"code","mood":"calm"').replace(
+        b'"attempts"', b'"breadth":3,"attempts"'
+    )
     assert newer != record
     assert Decision.read(newer).standing.loop == loop
 
