@@ -107,11 +107,14 @@ class Stream:
         limit = self.config.max_msgs or -1
         if 0 < limit <= len(self.messages):
             raise WriteRefused(503, 10077, "maximum messages exceeded")
-        if ROLLUP in headers or self.config.max_msgs_per_subject == 1:
+        if ROLLUP in headers:
             self.purge(subject)
         self.last_seq += 1
         kept = Kept(self.last_seq, subject, data, headers, now)
         self.keep(kept)
+        if (most := self.config.max_msgs_per_subject or -1) > 0:
+            for old in self.on_subject[subject][:-most]:
+                self.remove(old.seq)
         if id_:
             self.ids[id_] = (kept.seq, now)
         return kept

@@ -13,9 +13,11 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import APIError
 
 from loopwright.bus import Bus
+from loopwright.bus.answers import ANSWER
+from loopwright.bus.errors import GuardLost
 from loopwright.bus.reading import open_reader, read_all
 from loopwright.bus.stored import in_json, last_in_json, last_on
-from loopwright.bus.streams import PRESENCE, PRESENCE_STREAM, STREAMS
+from loopwright.bus.streams import BOARD, BOARD_STREAM, HISTORY, PRESENCE, PRESENCE_STREAM, STREAMS
 from loopwright.bus.subjects import INTAKE, LOOP, TIMERS
 
 LEASE = 0.2
@@ -313,6 +315,26 @@ async def test_a_key_holds_its_last_word_and_lapses_in_time(bus: Bus) -> None:
             assert [(await inbox.receive()).data for _ in range(2)] == [b"second", b""]
     assert await keys(bus) == {key: b"", other: b"alive"}
     assert heard.empty()
+
+
+async def test_a_board_keeps_the_last_words_on_a_key_and_takes_one_at_each_revision(bus: Bus) -> None:
+    key, filter_ = f"$KV.{BOARD}.default.g1.plan", f"$KV.{BOARD}.default.g1.*"
+    async with anyio.create_task_group() as tasks:
+        for _ in range(HISTORY):
+            tasks.start_soon(put, bus, key, None, b"old")
+    assert await bus.write(key, b"new", {}, guard=HISTORY) == HISTORY + 1
+    with pytest.raises(GuardLost):
+        await bus.write(key, b"late", {}, guard=HISTORY)
+    asked: list[dict[str, str | int]] = [{"seq": 1}, {"seq": 2}, {"last_by_subj": filter_}]
+    first, second, last = [await in_json(bus.nc, BOARD_STREAM, each, ANSWER) for each in asked]
+    assert first is None
+    assert second is not None
+    assert last is not None
+    assert [(each.subject, each.seq, each.data) for each in (second, last)] == [
+        (key, 2, b"old"),
+        (key, HISTORY + 1, b"new"),
+    ]
+    assert await refusal(bus, key, {"Nats-Rollup": "all"}) == (500, 10111)
 
 
 async def keys(bus: Bus) -> dict[str, bytes]:

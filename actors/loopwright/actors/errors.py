@@ -2,6 +2,7 @@
 
 LoopwrightError
 ├── StepFailed   the attempt has nothing to show
+│   └── Moved    another has written on the board since; read it again, or have another attempt do so
 ├── Retriable    the same step may well succeed later
 └── LeaseLost    another worker holds the attempt now
 """
@@ -17,6 +18,21 @@ class StepFailed(LoopwrightError):
         super().__init__(message)
         self.failure = Failure(kind=kind, message=message)
         self.usage = usage or Usage()
+
+
+class Moved(StepFailed):
+    """Another has written under a key of the board since it was read: read it again, and decide again."""
+
+    def __init__(self, key: str, expected: int, found: int) -> None:
+        there = f"at revision {found}" if found else "empty"
+        super().__init__(
+            FailureClass.TRANSIENT,
+            f"{key} on the board is {there}, and was expected at {expected}: another has written since."
+            " Read it again, and decide again.",
+        )
+        self.key = key
+        self.revision = found
+        """Where it is now; 0 if nothing stands there."""
 
 
 class Retriable(LoopwrightError):

@@ -14,6 +14,7 @@ import structlog
 
 from loopwright.actors.effects import EffectRecord, Place, Run, digest_of, in_doubt, key_of
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
+from loopwright.actors.memory import Memory
 from loopwright.bus.connection import LEASE, Bus
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.messages import Effect, EffectPhase, Failure, FailureClass, Json, StepOrder, Usage
@@ -45,8 +46,17 @@ class Holding:
     """The calls of one attempt, as long as one worker holds it. Nothing is written or read before the first."""
 
     def __init__(
-        self, bus: Bus, order: StepOrder, tools: Iterable[Tool[Any]] = (), *, delivery: int = 1, cause: str = ""
+        self,
+        bus: Bus,
+        order: StepOrder,
+        tools: Iterable[Tool[Any]] = (),
+        *,
+        memory: Memory | None = None,
+        delivery: int = 1,
+        cause: str = "",
     ) -> None:
+        self.memory = memory or Memory(bus)
+        """What every role may call besides its tools."""
         self._bus = bus
         self._order = order
         self._tools = {each.name: each for each in tools}
@@ -90,6 +100,10 @@ class Holding:
             found = await self._bus.message(Effect, stored) if stored else None
             self._lost = found is not None and found.worker != self._bus.name
             self.refuse_if_lost()
+
+    def _tool(self, name: str) -> Tool[Any] | None:
+        """Return what may be called by a name."""
+        return self._tools.get(name) or self.memory.tools.get(name)
 
     @property
     def _subject(self) -> Subject:
@@ -168,7 +182,7 @@ class Holding:
     async def call[T](self, tool: Tool[T], arguments: dict[str, Any]) -> T:
         """Return what a tool answers, from the record if it is there."""
         await self._look_first()
-        if self._tools.get(tool.name) is not tool:
+        if self._tool(tool.name) is not tool:
             why = f"the role {self._order.role} may not call {tool.name}: it is not among its tools"
             raise StepFailed(FailureClass.POLICY, why)
         read = tool.read(arguments)
@@ -221,7 +235,7 @@ class Holding:
             StepFailed: nobody can tell.
             Retriable: it may be told later.
         """
-        tool = self._tools.get(claim.name)
+        tool = self._tool(claim.name)
         if tool is None or not tool.can_tell:
             raise StepFailed(FailureClass.IN_DOUBT, in_doubt(claim))
         try:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from loopwright.actors.errors import StepFailed
 from loopwright.actors.holding import Holding
+from loopwright.actors.remembering import Board, Lessons
 from loopwright.bus.connection import Bus
 from loopwright.bus.messages import FailureClass, Live, Message, StepOrder, Usage, Verdict
 from loopwright.bus.plain import JsonValue
@@ -60,6 +61,16 @@ class Step[I]:
     def spent(self) -> Usage:
         """What the calls of this attempt took so far, each counted once."""
         return self.holding.spent
+
+    @property
+    def board(self) -> Board:
+        """What the steps of this goal tell each other."""
+        return Board(self.bus, self.order, self.holding)
+
+    @property
+    def lessons(self) -> Lessons:
+        """What goals have taught."""
+        return Lessons(self.order, self.holding)
 
     async def call[T](self, tool: Tool[T], /, **arguments: Any) -> T:
         """Return what a tool answers. A call that this attempt has on record is not made again.

@@ -5,6 +5,7 @@ is off the queue. A worker that lost its lease finds its place taken and drops i
 """
 
 import asyncio
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -15,6 +16,7 @@ from loopwright.actors.dead import bury
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.holding import Holding
 from loopwright.actors.leases import Leases
+from loopwright.actors.memory import Memory
 from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
 from loopwright.actors.work import Worker, glimpse
@@ -47,6 +49,7 @@ class Workplace:
         self._hands = hands
         self._resources: object = None
         self._leases = Leases()
+        self._memory = Memory(bus)
         self._in_hand: dict[int, anyio.Event] = {}
         """The orders that we hold, by their places in the stream, and what tells that we hold one no longer."""
 
@@ -56,7 +59,8 @@ class Workplace:
         inbox = await bus.consumer(LOOP, f"role-{bus.ns}-{role}", orders_for(bus.ns, role))
         await bus.ends.listen()
         there = announced(bus, role, stopping, hands=self._hands, busy=self._leases.count)
-        async with self._worker.resources(bus) as self._resources, inbox, there, anyio.create_task_group() as keeping:
+        resources, memory = self._worker.resources(bus), aclosing(self._memory)
+        async with memory, resources as self._resources, inbox, there, anyio.create_task_group() as keeping:
             log.info("worker.ready", role=role, hands=self._hands)
             keeping.start_soon(self._leases.keep, name="leases")
             await serve(inbox, self.take, hands=self._hands, stopping=stopping)
@@ -185,8 +189,8 @@ class Workplace:
 
     def _hold(self, order: StepOrder, delivery: Delivery) -> Holding:
         """Return the hold on an attempt that a delivery gives us."""
-        tools, cause = self._worker.tools, delivery_id(delivery)
-        return Holding(self._bus, order, tools, delivery=delivery.deliveries, cause=cause)
+        tools, memory, cause = self._worker.tools, self._memory, delivery_id(delivery)
+        return Holding(self._bus, order, tools, memory=memory, delivery=delivery.deliveries, cause=cause)
 
     async def _put_on_record(self, order: StepOrder, said: Result | Evaluation, delivery: Delivery) -> None:
         subject = place_of(self._bus, order)

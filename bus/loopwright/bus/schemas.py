@@ -12,13 +12,20 @@ from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import GenerateJsonSchema
 
 from loopwright.bus.envelope import MODELS
+from loopwright.bus.memories import Lesson, Noted
 from loopwright.bus.messages import Outcome, Presence
 
 DIALECT = GenerateJsonSchema.schema_dialect
 ID = "urn:loopwright:schema:{}:v1"
 """Names a schema for ever; nothing is fetched from there."""
-DOCUMENTS: dict[str, type[BaseModel]] = {**MODELS, "outcome": Outcome, "presence": Presence}
-"""Each message by its kind, the one document inside them that clients read on its own, and what a key holds."""
+DOCUMENTS: dict[str, type[BaseModel]] = {
+    **MODELS,
+    "outcome": Outcome,
+    "presence": Presence,
+    "noted": Noted,
+    "lesson": Lesson,
+}
+"""Each message by its kind, the one document inside them that clients read on its own, and what keys hold."""
 FOLDER = Path(__file__).parents[2] / "schemas"
 
 

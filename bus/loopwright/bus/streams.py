@@ -1,4 +1,4 @@
-"""The streams, the object store and the bucket of keys that the bus consists of, and how they come to be."""
+"""The streams, the object store and the buckets of keys that the bus consists of, and how they come to be."""
 
 from dataclasses import replace
 
@@ -34,6 +34,16 @@ PRESENCE = "lw_presence"
 PRESENCE_STREAM = f"KV_{PRESENCE}"
 FORGOTTEN = 60.0
 """Seconds after which a key goes whose writer has set no time for it, and a mark that one has gone."""
+BOARD = "lw_board"
+BOARD_STREAM = f"KV_{BOARD}"
+HISTORY = 64
+"""Words on one key of a board that are kept; as many as a bucket of NATS can have."""
+LESSONS = "lw_lessons"
+LESSONS_STREAM = f"KV_{LESSONS}"
+MOST_LESSONS = 100_000
+"""Lessons that are kept; the newest push out the oldest. Whoever searches them holds an index of all."""
+LESSONS_KEPT = 365 * 24 * 3600.0
+"""Seconds that a lesson may be kept; one that is noted again is new."""
 NAME_IN_USE = 10058
 
 PRESENCE_CONFIG = StreamConfig(
@@ -51,6 +61,34 @@ PRESENCE_CONFIG = StreamConfig(
     deny_delete=True,
     subject_delete_marker_ttl=FORGOTTEN,
     description="Which processes are there, and which roles they serve",
+)
+BOARD_CONFIG = StreamConfig(
+    # Without roll-ups, which would let anybody who may publish clear a key, or all of them.
+    name=BOARD_STREAM,
+    subjects=[f"$KV.{BOARD}.>"],
+    retention=RetentionPolicy.LIMITS,
+    max_msgs_per_subject=HISTORY,
+    max_age=KEPT,
+    max_msg_size=MAX_MESSAGE,
+    storage=StorageType.FILE,
+    allow_direct=True,
+    deny_delete=True,
+    description="Each goal's blackboard, kept as long as its record",
+)
+LESSONS_CONFIG = StreamConfig(
+    name=LESSONS_STREAM,
+    subjects=[f"$KV.{LESSONS}.>"],
+    retention=RetentionPolicy.LIMITS,
+    discard=DiscardPolicy.OLD,
+    max_msgs=MOST_LESSONS,
+    max_msgs_per_subject=1,
+    max_age=LESSONS_KEPT,
+    max_msg_size=MAX_MESSAGE,
+    storage=StorageType.FILE,
+    allow_direct=True,
+    allow_msg_ttl=True,
+    deny_delete=True,
+    description="What goals have taught: what worked, and what failed",
 )
 STREAMS = (
     StreamConfig(
@@ -100,6 +138,8 @@ STREAMS = (
         description="Messages that nobody could understand or survive, as they came",
     ),
     PRESENCE_CONFIG,
+    BOARD_CONFIG,
+    LESSONS_CONFIG,
 )
 OBJECTS = ObjectStoreConfig(bucket=BLOBS, description="Workspaces and large bodies, by content", ttl=BLOBS_KEPT)
 

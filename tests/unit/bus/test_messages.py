@@ -41,6 +41,14 @@ EXAMPLES: dict[str, dict[str, JsonValue]] = {
     },
     "live": {"goal": "fix-7", "worker": "me", "role": "code", "step": "work", "attempt": 1, "text": "tests run"},
     "outcome": {"goal": "fix-7", "loop": "repair", "status": "failed", "reason": "plateau", "score": 0.75},
+    "noted": {"goal": "fix-7", "key": "plan", "value": ["read", "write"], "id": "0123"},
+    "lesson": {
+        "key": "cents",
+        "text": "Rounding comes last",
+        "worked": True,
+        "labels": ["money"],
+        "by": {"goal": "fix-7", "loop": "repair", "step": "work", "attempt": 1, "role": "code", "worker": "me"},
+    },
     "presence": {"role": "tests", "process": "5f0a", "host": "here", "state": "draining", "hands": 4, "busy": 1},
 }
 
