@@ -13,6 +13,16 @@ from loopwright.deploy.embedded import Server, embedded_server
 # Hundreds of processes are started here: without bytecode on disk each would compile everything anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+AT_ONCE = 3
+"""Processes that share the whole run: most of a test's time it waits for others, and CI has two cores."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Share the whole run only: a file or two is done sooner alone, and a campaign needs the machine for itself."""
+    given = config.invocation_params
+    alone = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.capture == "no"
+    return 0 if alone or any(word.startswith(("-m", "-k")) for word in given.args) else AT_ONCE
+
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
