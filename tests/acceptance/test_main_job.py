@@ -43,6 +43,7 @@ OUTCOME = {
 }  # fmt: skip
 """The fields of the outcome document."""
 COLOUR = "\x1b["
+NOWHERE = "nats://127.0.0.1:9"
 
 
 async def test_failing_tests_go_in_and_a_diff_comes_out(terminal: Terminal) -> None:
@@ -116,7 +117,7 @@ async def test_a_terminal_shows_the_live_screen(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("quiet", ["NO_COLOR", "TERM"])
 async def test_colour_can_be_refused(terminal: Terminal, quiet: str) -> None:
-    code, shown = await on_a_terminal(terminal, "doctor", **{quiet: "dumb"})
+    code, shown = await on_a_terminal(terminal.on(NOWHERE), "doctor", **{quiet: "dumb"})
 
     assert code == 69
     assert COLOUR not in shown

@@ -4,17 +4,19 @@ import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
 import click
+import structlog
 from anyio.abc import TaskStatus
 from pydantic import BaseModel, ConfigDict
 
 from loopwright.actors.repair import REPAIR, REPAIR_WITH_MODEL, Acceptance, Program
 from loopwright.bus import Bus, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals
+from loopwright.bus.errors import BusUnreachable
 from loopwright.deploy.embedded import embedded_server
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.fleet import fleet, repair_fleet
@@ -25,6 +27,8 @@ from loopwright.tools.errors import WorkspaceRefused
 from loopwright.tools.interpreter import VENVS, find_interpreter
 from loopwright.tools.sandbox import Policy, choose_level
 from loopwright.tools.workspace import apply_to_folder, pack, sources
+
+log = structlog.get_logger()
 
 PORT = 4222
 """Where a bus is looked for; ours takes it if it is free, so that other terminals find us."""
@@ -146,7 +150,12 @@ async def bus_at(url: str | None) -> AsyncIterator[str]:
         yield url
         return
     with tempfile.TemporaryDirectory(prefix="loopwright-run-") as store:
-        async with embedded_server(Path(store), port=free_port()) as server:
+        async with AsyncExitStack() as stack:
+            try:
+                server = await stack.enter_async_context(embedded_server(Path(store), port=free_port()))
+            except BusUnreachable as why:  # another run, begun at the same time, has the usual port by now
+                log.info("bus.elsewhere", reason=str(why))
+                server = await stack.enter_async_context(embedded_server(Path(store)))
             yield server.url
 
 
