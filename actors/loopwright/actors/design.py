@@ -48,7 +48,7 @@ class Design(BaseModel):
         if info.mode == "json" or not isinstance(data, dict):
             return handler(data)
         unknown = [name for name in data if name not in cls.model_fields]
-        told = [in_error(Flaw((name,), unknown_name(name, cls.model_fields)), data[name]) for name in unknown]
+        told = [in_error(Flaw((name,), unknown_name(str(name), cls.model_fields)), data[name]) for name in unknown]
         try:
             made = handler({name: value for name, value in data.items() if name not in unknown})
         except ValidationError as error:

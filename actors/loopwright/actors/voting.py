@@ -53,14 +53,14 @@ class Weighted(Design):
 def kind_of(vote: object) -> str:
     """Return which kind of vote was meant, so that only its own errors are told."""
     if isinstance(vote, Quorum) or (isinstance(vote, dict) and "quorum" in vote):
-        return "quorum"
-    return "weighted" if isinstance(vote, Weighted | dict) else "named"
+        return "counted"
+    return "weighed" if isinstance(vote, Weighted | dict) else "named"
 
 
 type Vote = Annotated[
     Annotated[Literal["all", "any"], Tag("named")]
-    | Annotated[Quorum, Tag("quorum")]
-    | Annotated[Weighted, Tag("weighted")],
+    | Annotated[Quorum, Tag("counted")]
+    | Annotated[Weighted, Tag("weighed")],
     Discriminator(kind_of),
 ]
 

@@ -31,14 +31,23 @@ FOLDER = Path(__file__).parents[2] / "schemas"
 
 def schema_of(kind: str) -> dict[str, JsonValue]:
     """Return the schema of a document as it is written: what has a default may be left out."""
-    model = DOCUMENTS[kind]
-    described = {"title": model.__name__, "description": inspect.getdoc(model) or ""}
-    return {"$schema": DIALECT, "$id": ID.format(kind), **model.model_json_schema(), **described}
+    return described(kind, DOCUMENTS[kind])
+
+
+def described(kind: str, model: type[BaseModel]) -> dict[str, JsonValue]:
+    """Return the schema of a model, with its name and what it is."""
+    told = {"title": model.__name__, "description": inspect.getdoc(model) or ""}
+    return {"$schema": DIALECT, "$id": ID.format(kind), **model.model_json_schema(), **told}
 
 
 def files() -> dict[str, str]:
     """Return the text of every schema by the name of its file."""
-    return {f"{kind}.v1.json": json.dumps(schema_of(kind), indent=2) + "\n" for kind in DOCUMENTS}
+    return {f"{kind}.v1.json": text_of(schema_of(kind)) for kind in DOCUMENTS}
+
+
+def text_of(schema: dict[str, JsonValue]) -> str:
+    """Return a schema as it stands in its file."""
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def main(folder: Path = FOLDER) -> None:

@@ -3,11 +3,14 @@
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from loopwright.actors import Loop, Worker
+from loopwright.actors.design import Flaw, meant
 from loopwright.bus.errors import LoopwrightError
+from loopwright.deploy.loopfiles import read_loops
 
 BUILT_IN = "loopwright.actors.repair"
 
@@ -34,12 +37,26 @@ class App:
             raise AppRefused(f"Nobody here serves the role {role}; there is {known}. Name your module with --app.")
         return self.workers[role]
 
+    def flaws(self, loop: Loop) -> Iterator[Flaw]:
+        """Yield the roles of a loop that nobody here serves, or that somebody serves who does something else."""
+        for place, role in loop.parts():
+            worker = self.workers.get(role)
+            judges = place[0] in {"checks", "judges", "acceptance"}
+            if worker is None:
+                yield Flaw(place, f"nobody serves the role {role}{meant(role, sorted(self.workers))}")
+            elif worker.judges != judges:
+                kinds = ("a worker, and an evaluator", "an evaluator, and a worker")
+                yield Flaw(place, f"the role {role} is served by {kinds[worker.judges]} belongs here.")
 
-def load(modules: Sequence[str]) -> App:
-    """Return the built-in loops and workers and those in `modules`, which may lie in the current folder.
+
+def load(modules: Sequence[str], files: Sequence[Path] = ()) -> App:
+    """Return the loops and workers that are built in, in modules, and in loop files; of one name the last counts.
+
+    A module may lie in the current folder.
 
     Raises:
         AppRefused: a module cannot be imported, or has neither.
+        LoopRefused: a loop file cannot be used.
     """
     app = App()
     for name in (BUILT_IN, *modules):
@@ -53,6 +70,7 @@ def load(modules: Sequence[str]) -> App:
             raise AppRefused(f"The module {name} has no Loop, no @worker and no @evaluator.")
         app.loops |= found.loops
         app.workers |= found.workers
+    app.loops |= {each.loop.name: each.loop for each in read_loops(files)}
     return app
 
 

@@ -14,6 +14,7 @@ VERBS = {
     "worker": "loopwright.deploy.verbs.actors:worker",
     "goal": "loopwright.deploy.verbs.goal:goal",
     "eval": "loopwright.deploy.verbs.eval:eval_",
+    "loop": "loopwright.deploy.verbs.loop:loop",
     "dead": "loopwright.deploy.verbs.dead:dead",
     "doctor": "loopwright.deploy.verbs.doctor:doctor",
 }
@@ -24,6 +25,7 @@ HELP = {
     "worker": "Run one worker process for one or more roles; `worker ls` lists who is there.",
     "goal": "Submit, show, watch, cancel and list goals.",
     "eval": "Run a suite of goals again and again, and say what came of it.",
+    "loop": "Check loop files, and draw loops.",
     "dead": "List, show, retry and drop dead letters.",
     "doctor": "Say whether all is well, and what to do if not.",
 }

@@ -15,6 +15,7 @@ from loopwright.bus.errors import (
 from loopwright.bus.messages import Outcome, Status, StopReason
 from loopwright.deploy.apps import AppRefused
 from loopwright.deploy.evals.runs import RunRefused, RunUnknown
+from loopwright.deploy.loopfiles import LoopRefused, LoopUnknown
 from loopwright.deploy.marked import FileRefused
 from loopwright.tools.errors import InterpreterUnusable, WorkspaceRefused
 
@@ -59,9 +60,11 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.TRY_AGAIN
         case NotPermitted():
             return Exit.NOT_PERMITTED
-        case GoalUnknown() | LetterUnknown() | RunUnknown():
+        case GoalUnknown() | LetterUnknown() | LoopUnknown() | RunUnknown():
             return Exit.NOT_FOUND
-        case AppRefused() | FileRefused() | RunRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
+        case AppRefused() | FileRefused() | LoopRefused() | RunRefused():
+            return Exit.USAGE
+        case InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
             return Exit.USAGE
         case _:
             return Exit.ERROR

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -19,9 +20,9 @@ log = structlog.get_logger()
 type Actor = Callable[[anyio.Event], Coroutine[Any, Any, None]]
 
 
-async def run_orchestrator(modules: Sequence[str]) -> None:
+async def run_orchestrator(modules: Sequence[str], files: Sequence[Path] = ()) -> None:
     """Run one orchestrator until SIGTERM or SIGINT."""
-    app = load(modules)
+    app = load(modules, files)
     async with connect_bus() as bus:
         log.info("bus.promise", said=await promise(bus))
         await until_told_to_stop([Orchestrator(bus, app.loops).run])

@@ -29,17 +29,25 @@ class StoreTaken(LoopwrightError):
 
 
 async def bring_up(
-    apps: Sequence[str], url: str | None, workers: int, orchestrators: int, port: int, store: Path, sandbox: Policy
+    apps: Sequence[str],
+    files: Sequence[Path],
+    url: str | None,
+    workers: int,
+    orchestrators: int,
+    port: int,
+    store: Path,
+    sandbox: Policy,
 ) -> None:
     """Run the whole until a signal says stop.
 
     Raises:
+        AppRefused, LoopRefused: a loop or a worker of ours cannot be used.
         StoreTaken: something else listens on the port, or uses the store.
         SandboxUnavailable: bubblewrap is asked for and does not work.
     """
-    app = load(apps)
+    app = load(apps, files)
     report = await choose_level(sandbox)
-    members = members_of(app, apps, workers, orchestrators, report.level.value)
+    members = members_of(app, apps, files, workers, orchestrators, report.level.value)
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with (
             bus_at(url, port, store) as address,
@@ -48,17 +56,29 @@ async def bring_up(
         ):
             click.echo(f"bus {address} · sandbox {report.level.value}: {report.reason}", err=True)
             click.echo(f"loops {', '.join(sorted(app.loops))} · Ctrl-C stops", err=True)
+            for each in unserved(app):
+                click.echo(each, err=True)
             async for _ in signals:
                 break
 
 
-def members_of(app: App, apps: Sequence[str], workers: int, orchestrators: int, sandbox: str) -> list[Member]:
+def unserved(app: App) -> Iterator[str]:
+    """Yield what a person should know of loops whose roles nobody here serves; somebody elsewhere may."""
+    for loop in app.loops.values():
+        for flaw in app.flaws(loop):
+            yield f"loop {loop.name}: {flaw.said}"
+
+
+def members_of(
+    app: App, apps: Sequence[str], files: Sequence[Path], workers: int, orchestrators: int, sandbox: str
+) -> list[Member]:
     """Return the processes: orchestrators, and for every role as many workers."""
     named = [word for module in apps for word in ("--app", module)]
     with_model = "OPENAI_API_KEY" in os.environ or "OPENAI_BASE_URL" in os.environ
     roles = [role for role in sorted(app.workers) if role != CODE or with_model]
     numbers = range(1, orchestrators + 1)
-    members = [Member(f"orchestrator-{number}", ("orchestrator", *named)) for number in numbers]
+    designs = [word for file in files for word in ("--loop", str(file))]
+    members = [Member(f"orchestrator-{number}", ("orchestrator", *named, *designs)) for number in numbers]
     return members + [
         Member(f"{role}-{number}", ("worker", role, "--sandbox", sandbox, *named), knows_keys=role not in RUN_PROGRAMS)
         for role in roles

@@ -71,7 +71,7 @@ def test_a_flaw_is_told_with_its_place(design: dict[str, Any], place: str, said:
 
 def test_all_flaws_are_told_at_once() -> None:
     found = flaws_of(bounds={"attempts": 0, "tokenz": 1}, judge="a", work=7, vote={"quorum": 0})
-    assert set(found) == {"bounds.attempts", "bounds.tokenz", "judge", "work", "vote.quorum.quorum"}
+    assert set(found) == {"bounds.attempts", "bounds.tokenz", "judge", "work", "vote.counted.quorum"}
 
 
 def test_a_name_that_was_mistyped_hides_no_flaw_between_the_parts() -> None:

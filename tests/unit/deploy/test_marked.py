@@ -17,12 +17,12 @@ class Shelf(BaseModel):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("books:\n  - pages: 3\n  - pages: x\n", ":3: books.1.pages: Input should be a valid integer"),
-        ("books: []\n\nshelves: 1\n", ":3: shelves: Extra inputs are not permitted"),
-        ("# nothing\nbook: []\n", ":2: books: Field required"),
-        ("books: []\nbooks: []\n", ':2: found duplicate key "books"'),
-        ("books: [1\nshelves: 2\n", ":2: expected ',' or ']'"),
-        ("books: !!python/object:os.system x\n", ":1: could not determine a constructor"),
+        ("books:\n  - pages: 3\n  - pages: x\n", ":3:5: books.1.pages: Input should be a valid integer"),
+        ("books: []\n\nshelves: 1\n", ":3:1: shelves: Extra inputs are not permitted"),
+        ("# nothing\nbook: []\n", ":2:1: books: Field required"),
+        ("books: []\nbooks: []\n", ':2:1: found duplicate key "books"'),
+        ("books: [1\nshelves: 2\n", ":2:8: expected ',' or ']'"),
+        ("books: !!python/object:os.system x\n", ":1:8: could not determine a constructor"),
         ("", ": Input should be a valid dictionary"),
     ],
 )

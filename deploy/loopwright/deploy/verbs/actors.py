@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -9,7 +10,7 @@ import click
 
 from loopwright.deploy import logs, processes
 from loopwright.deploy.serving import run_orchestrator, run_worker
-from loopwright.deploy.verbs.options import app_option
+from loopwright.deploy.verbs.options import app_option, loop_option
 
 FAST = {"use_uvloop": sys.platform != "win32"}
 """An actor spends its life in the event loop: uvloop's is twice as fast."""
@@ -19,10 +20,11 @@ LS = "ls"
 
 @click.command()
 @app_option
-def orchestrator(apps: tuple[str, ...]) -> None:
+@loop_option
+def orchestrator(apps: tuple[str, ...], loops: tuple[Path, ...]) -> None:
     """Run one orchestrator process. Start as many as you like: they share the work without election."""
     logs.configure()
-    anyio.run(run_orchestrator, apps, backend_options=FAST)
+    anyio.run(run_orchestrator, apps, loops, backend_options=FAST)
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """The options that several verbs share."""
 
+from pathlib import Path
+
 import click
 
 from loopwright.bus.messages import FIGURE, KEPT
@@ -18,5 +20,13 @@ sandbox_option = click.option(
 )
 app_option = click.option(
     "--app", "apps", multiple=True, metavar="MODULE", help="A module with your loops and workers; may be repeated."
+)
+loop_option = click.option(
+    "--loop",
+    "loops",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A YAML or TOML file with a loop of yours; may be repeated.",
 )
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")

@@ -46,16 +46,16 @@ def test_a_suite_says_for_all_cases_what_they_do_not_say_themselves(tmp_path: Pa
 @pytest.mark.parametrize(
     ("find", "put", "said"),
     [
-        ("attempts: 12", "atempts: 12", ":3: limits.atempts: Extra inputs are not permitted"),
-        ("name: nine", "name: Nine!", ":5: cases.0.name: String should match pattern"),
-        ("name: more", "name: nine", ":7: there are two cases of the name nine"),
-        ("loop: roots\n", "", ":4: the case nine has no loop, and neither has the suite"),
-        ("@more.json", "@less.json", ":9: "),
-        ("acceptance: {number: 4}", "folder: nowhere", ":10: "),
-        ("attempts: 3", "attempts: 0", ":11: cases.1.limits.attempts: Input should be greater"),
+        ("attempts: 12", "atempts: 12", ":3:10: limits.atempts: Extra inputs are not permitted"),
+        ("name: nine", "name: Nine!", ":5:5: cases.0.name: String should match pattern"),
+        ("name: more", "name: nine", ":7:5: there are two cases of the name nine"),
+        ("loop: roots\n", "", ":4:5: the case nine has no loop, and neither has the suite"),
+        ("@more.json", "@less.json", ":9:5: "),
+        ("acceptance: {number: 4}", "folder: nowhere", ":10:5: "),
+        ("attempts: 3", "attempts: 0", ":11:14: cases.1.limits.attempts: Input should be greater"),
     ],
 )
-def test_a_mistake_in_a_suite_is_told_with_its_line(tmp_path: Path, find: str, put: str, said: str) -> None:
+def test_a_mistake_in_a_suite_is_told_with_its_place(tmp_path: Path, find: str, put: str, said: str) -> None:
     (tmp_path / "more.json").write_text("{}")
     path = written(tmp_path, ROOTS.replace(find, put, 1))
     with pytest.raises(FileRefused) as refused:

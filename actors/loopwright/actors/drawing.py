@@ -1,0 +1,57 @@
+"""A loop as a picture: a mermaid flowchart of its roles, drawn from the design itself."""
+
+from collections.abc import Iterator
+
+from loopwright.actors.loop import Bounds, Loop
+
+
+def mermaid(loop: Loop) -> str:
+    """Return a loop as the text of a mermaid flowchart."""
+    title = ["---", f"title: {loop.name}, version {loop.version}", "---", "flowchart TD"]
+    return "\n".join(title + [f"    {line}" for line in (*boxes(loop), *arrows(loop))])
+
+
+def boxes(loop: Loop) -> Iterator[str]:
+    """Yield who is there."""
+    yield 'goal(["goal"])'
+    if loop.plan:
+        yield f'plan["plan<br/>{loop.plan}"]'
+    yield f'work["work<br/>{loop.work}"]'
+    yield f'subgraph judging["{loop.panel.in_words()}"]'
+    yield from (f'    check{number}[/"check<br/>{role}"/]' for number, role in enumerate(loop.checks))
+    yield from (f'    judge{number}{{"judge<br/>{weighed(loop, role)}"}}' for number, role in enumerate(loop.judges))
+    yield "end"
+    if loop.acceptance:
+        yield f'acceptance{{"acceptance<br/>{loop.acceptance}"}}'
+    yield 'accepted(["accepted"])'
+    yield f'stopped(["stopped by the first of<br/>{bounds(loop.bounds)}"])'
+
+
+def weighed(loop: Loop, judge: str) -> str:
+    """Return a judge, with what it weighs where that is not the same for all."""
+    weight = loop.panel.weight(judge)
+    return judge if weight == 1 else f"{judge}, weighs {weight:g}"
+
+
+def arrows(loop: Loop) -> Iterator[str]:
+    """Yield who hands on to whom."""
+    start = "plan" if loop.plan else "work"
+    yield "goal -- as it stands --> judging" if loop.baseline else f"goal --> {start}"
+    if loop.plan:
+        yield "plan -- step by step --> work"
+    yield "work --> judging"
+    yield "judging -- refused, with feedback --> work"
+    last = "acceptance" if loop.acceptance else "judging"
+    if loop.acceptance:
+        yield "judging -- passed --> acceptance"
+        yield "acceptance -- false success --> work"
+    if loop.plan:
+        yield f"{last} -- the next step --> work"
+    yield f"{last} -- passed --> accepted"
+    yield "work -. a bound is reached .-> stopped"
+
+
+def bounds(bounds: Bounds) -> str:
+    """Return the figures at which a loop stops."""
+    figures = [(name, value) for name, value in bounds if isinstance(value, int | float) and name != "width"]
+    return "<br/>".join(f"{name.replace('_', ' ')} {f'{value:,}'.removesuffix('.0')}" for name, value in figures)
