@@ -9,6 +9,7 @@ LoopwrightError
 │   ├── IntakeFull       the queue of goals takes no more for now
 │   ├── GoalUnknown      nothing is on record for the goal
 │   ├── LetterUnknown    there is no dead letter of that number
+│   ├── NotInMemory      nothing is remembered under that key
 │   └── GuardLost        another writer was there first
 └── Unreadable           a message cannot be understood
 """
@@ -77,6 +78,14 @@ class LetterUnknown(BusError):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"There is no dead letter {number}. `loopwright dead ls` shows which there are.")
+
+
+class NotInMemory(BusError):
+    """Nothing is remembered under that key."""
+
+    def __init__(self, key: str, goal: str | None = None) -> None:
+        where, of_goal = (f"on the board of the goal {goal}", f" --goal {goal}") if goal else ("among the lessons", "")
+        super().__init__(f"There is no {key} {where}. `loopwright memory ls{of_goal}` shows what there is.")
 
 
 class GuardLost(BusError):

@@ -11,6 +11,7 @@ from loopwright.bus.buckets import entry_of, headers_of, last_in, place, written
 from loopwright.bus.connection import Bus
 from loopwright.bus.errors import GuardLost
 from loopwright.bus.memories import Lesson
+from loopwright.bus.reading import read_all
 from loopwright.bus.stored import Stored
 from loopwright.bus.streams import LESSONS, LESSONS_STREAM
 
@@ -29,6 +30,16 @@ async def lesson(bus: Bus, key: str) -> Lesson | None:
     """
     last = await last_in(bus, LESSONS_STREAM, place(LESSONS, bus.ns, key))
     return read_lesson(last) if last else None
+
+
+async def all_lessons(bus: Bus) -> list[Lesson]:
+    """Return every lesson, the oldest first.
+
+    Raises:
+        BusUnreachable: no answer for a minute.
+    """
+    words = await read_all(bus.nc, bus.js, LESSONS_STREAM, [f"{place(LESSONS, bus.ns)}.*"])
+    return [found for found in map(read_lesson, words) if found is not None]
 
 
 async def place_of(bus: Bus, key: str) -> int:

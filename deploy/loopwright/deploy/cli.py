@@ -15,6 +15,7 @@ VERBS = {
     "goal": "loopwright.deploy.verbs.goal:goal",
     "eval": "loopwright.deploy.verbs.eval:eval_",
     "loop": "loopwright.deploy.verbs.loop:loop",
+    "memory": "loopwright.deploy.verbs.memory:memory",
     "dead": "loopwright.deploy.verbs.dead:dead",
     "doctor": "loopwright.deploy.verbs.doctor:doctor",
 }
@@ -26,6 +27,7 @@ HELP = {
     "goal": "Submit, show, watch, cancel and list goals.",
     "eval": "Run a suite of goals again and again, and say what came of it.",
     "loop": "Check loop files, and draw loops.",
+    "memory": "List, show, search and forget what goals have taught; look at a goal's blackboard.",
     "dead": "List, show, retry and drop dead letters.",
     "doctor": "Say whether all is well, and what to do if not.",
 }

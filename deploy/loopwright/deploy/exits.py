@@ -9,6 +9,7 @@ from loopwright.bus.errors import (
     IntakeFull,
     LetterUnknown,
     LoopwrightError,
+    NotInMemory,
     NotPermitted,
     ServerTooOld,
 )
@@ -60,7 +61,7 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.TRY_AGAIN
         case NotPermitted():
             return Exit.NOT_PERMITTED
-        case GoalUnknown() | LetterUnknown() | LoopUnknown() | RunUnknown():
+        case GoalUnknown() | LetterUnknown() | LoopUnknown() | NotInMemory() | RunUnknown():
             return Exit.NOT_FOUND
         case AppRefused() | FileRefused() | LoopRefused() | RunRefused():
             return Exit.USAGE

@@ -83,8 +83,12 @@ def decoded(body: bytes | None) -> tuple[JsonValue, str]:
 
 def rows(letters: Sequence[Letter], now: datetime) -> list[str]:
     """Return one line for each letter, in columns."""
-    table: list[tuple[str, ...]] = [("letter", "age", "role", "goal", "step", "taken", "reason")]
-    table += [cells(letter, now) for letter in letters]
+    table = [("letter", "age", "role", "goal", "step", "taken", "reason")]
+    return columns(table + [cells(letter, now) for letter in letters])
+
+
+def columns(table: Sequence[Sequence[str]]) -> list[str]:
+    """Return one line for each row, its cells below each other."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)][:-1]
     return [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in table

@@ -1,17 +1,13 @@
 """``loopwright dead``: list, show, retry and drop dead letters."""
 
 import logging
-import sys
-from collections.abc import Callable
 
-import anyio
 import click
 
-from loopwright.bus.names import is_token
 from loopwright.deploy import dead as letters
 from loopwright.deploy import logs
-from loopwright.deploy.exits import Exit
-from loopwright.deploy.verbs.options import json_option
+from loopwright.deploy.verbs.calling import refuse_unless_sure, run
+from loopwright.deploy.verbs.options import json_option, token, yes_option
 
 
 @click.group()
@@ -20,33 +16,9 @@ def dead() -> None:
     logs.configure(logging.CRITICAL)
 
 
-def token(ctx: click.Context, option: click.Parameter, given: str | None) -> str | None:
-    """Return a name that can be a role's or a goal's; it must not match others."""
-    if given is not None and not is_token(given):
-        raise click.BadParameter(f"{given!r} can be none: use a-z, 0-9, _ and -, at most 63.")
-    return given
-
-
 role_option = click.option("--role", metavar="ROLE", callback=token, help="Only letters of this role.")
 goal_option = click.option("--goal", metavar="GOAL", callback=token, help="Only letters about this goal.")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 number_argument = click.argument("number", metavar="N", type=click.IntRange(1))
-
-
-def run(ctx: click.Context, job: Callable[..., object], *words: object) -> None:
-    """Run a verb, and end with its exit code."""
-    ctx.exit(anyio.run(job, *words))  # type: ignore[arg-type]
-
-
-def refuse_unless_sure(ctx: click.Context, question: str, *, yes: bool) -> None:
-    """Ask whoever sits at the terminal; where nobody does, --yes is needed."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError("Nobody can be asked here: add --yes.")
-    if not click.confirm(question, err=True):
-        click.echo("Nothing was changed.", err=True)
-        ctx.exit(Exit.ERROR)
 
 
 @dead.command("ls")

@@ -3,14 +3,13 @@
 import json
 import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import anyio
 import click
 from pydantic import JsonValue
 
 from loopwright.deploy import goals, logs
+from loopwright.deploy.verbs.calling import run
 from loopwright.deploy.verbs.options import attempts_option, deadline_option, json_option
 
 
@@ -39,11 +38,6 @@ def input_of(text: str) -> dict[str, JsonValue]:
     except ValueError:
         return {"text": text}
     return found if isinstance(found, dict) else {"data": found}
-
-
-def run(ctx: click.Context, job: Callable[..., object], *words: object) -> None:
-    """Run a verb, and end with its exit code."""
-    ctx.exit(anyio.run(job, *words))  # type: ignore[arg-type]
 
 
 @goal.command()

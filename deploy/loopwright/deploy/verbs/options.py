@@ -5,6 +5,16 @@ from pathlib import Path
 import click
 
 from loopwright.bus.messages import FIGURE, KEPT
+from loopwright.bus.names import is_token
+
+
+def token[T: (str | None, tuple[str, ...])](ctx: click.Context, option: click.Parameter, given: T) -> T:
+    """Return names that can stand in a subject, and so match no others."""
+    for each in (given,) if isinstance(given, str) else given or ():
+        if not is_token(each):
+            raise click.BadParameter(f"{each!r} can be none: use a-z, 0-9, _ and -, at most 63.")
+    return given
+
 
 deadline_option = click.option(
     "--deadline", type=click.FloatRange(0, KEPT, min_open=True), help="Seconds until the goal ends."
@@ -30,3 +40,4 @@ loop_option = click.option(
     help="A YAML or TOML file with a loop of yours; may be repeated.",
 )
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")

@@ -1,0 +1,166 @@
+"""What the memory verbs do."""
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+
+import click
+from pydantic import JsonValue
+
+from loopwright.bus import Bus, board, connect_bus, lessons
+from loopwright.bus.errors import NotInMemory
+from loopwright.bus.memories import Author, Lesson, Noted, Remembered
+from loopwright.bus.searching import Index
+from loopwright.deploy.exits import Exit
+from loopwright.deploy.lettering import age_in_words, columns, visible
+
+SCHEMA_VERSION = 1
+SUMMARY = 80
+"""Characters of a lesson or a value in a list."""
+OUTCOMES = {True: "worked", False: "failed", None: "-"}
+
+
+async def ls(goal: str | None, labels: Sequence[str], as_json: bool) -> int:
+    """List the lessons with these labels, the newest first, or what stands on a goal's board."""
+    async with connect_bus() as bus:
+        if goal is None:
+            found = [each for each in reversed(await lessons.all_lessons(bus)) if set(labels) <= set(each.labels)]
+            tell_lessons(found, as_json)
+        else:
+            tell_board(await on_board(bus, goal), goal, as_json)
+    return Exit.DONE
+
+
+async def search(text: str, labels: Sequence[str], limit: int, as_json: bool) -> int:
+    """List the lessons that speak of what a text speaks of, the best one first."""
+    async with connect_bus() as bus:
+        with closing(Index(bus)) as index:
+            tell_lessons(await index.search(text, labels, limit), as_json)
+    return Exit.DONE
+
+
+async def show(key: str, goal: str | None, as_json: bool) -> int:
+    """Show a lesson, or every word on a key of a goal's board."""
+    async with connect_bus() as bus:
+        if goal is not None:
+            words = [await board.whole(bus, each) for each in await board.history(bus, goal, key)]
+            if not words:
+                raise NotInMemory(key, goal)
+            click.echo(json.dumps(document(words), indent=2) if as_json else "\n\n".join(map(in_words, words)))
+            return Exit.DONE
+        found = await lessons.lesson(bus, key)
+        if found is None:
+            raise NotInMemory(key)
+    click.echo(json.dumps(facts(found), indent=2) if as_json else in_words(found))
+    return Exit.DONE
+
+
+async def forget(keys: Sequence[str], as_json: bool) -> int:
+    """Forget lessons; those that are there go even where others are not."""
+    async with connect_bus() as bus:
+        gone = [key for key in dict.fromkeys(keys) if await lessons.forget(bus, key)]
+    missing = [key for key in dict.fromkeys(keys) if key not in gone]
+    if as_json:
+        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "forgotten": gone}))
+    else:
+        click.echo(f"forgot {len(gone)} lesson{'' if len(gone) == 1 else 's'}")
+    for key in missing:
+        click.echo(f"loopwright: {NotInMemory(key)}", err=True)
+    return Exit.NOT_FOUND if missing else Exit.DONE
+
+
+async def on_board(bus: Bus, goal: str) -> list[Noted]:
+    """Return what stands on a goal's board, key by key; large values by their names."""
+    found = [await board.noted(bus, goal, key) for key in await board.keys(bus, goal)]
+    return [each for each in found if each is not None]
+
+
+def tell_lessons(found: Sequence[Lesson], as_json: bool) -> None:
+    """Print lessons, one a line."""
+    if as_json:
+        for each in found:
+            click.echo(json.dumps(facts(each)))
+    elif found:
+        table = [("lesson", "age", "result", "labels", "by", "text")]
+        table += [
+            (
+                each.key,
+                age_of(each),
+                OUTCOMES[each.worked],
+                ",".join(each.labels) or "-",
+                who(each.by),
+                short(each.text),
+            )
+            for each in found
+        ]
+        click.echo("\n".join(columns(table)))
+    else:
+        click.echo("There are no such lessons.", err=True)
+
+
+def tell_board(found: Sequence[Noted], goal: str, as_json: bool) -> None:
+    """Print what stands on a board, one key a line."""
+    if as_json:
+        for each in found:
+            click.echo(json.dumps(facts(each)))
+    elif found:
+        table = [("key", "age", "revision", "by", "value")]
+        table += [(each.key, age_of(each), str(each.revision), who(each.by), short(said_by(each))) for each in found]
+        click.echo("\n".join(columns(table)))
+    else:
+        click.echo(f"Nothing stands on the board of the goal {goal}.", err=True)
+
+
+def facts(entry: Remembered) -> dict[str, JsonValue]:
+    """Return all that is known of an entry."""
+    told: dict[str, JsonValue] = entry.model_dump(mode="json", exclude={"kind"})
+    return {"schema_version": SCHEMA_VERSION, **told}
+
+
+def document(words: Sequence[Noted]) -> dict[str, JsonValue]:
+    """Return every word on a key of a board, the last one first of all."""
+    history: list[JsonValue] = [facts(each) for each in words]
+    return facts(words[-1]) | {"history": history}
+
+
+def in_words(entry: Remembered) -> str:
+    """Return all of an entry for a person."""
+    told = {"key": entry.key, "revision": str(entry.revision), "by": who(entry.by)}
+    if entry.time:
+        told["written"] = f"{entry.time:%Y-%m-%d %H:%M:%S}"
+    if isinstance(entry, Lesson):
+        told |= {"result": OUTCOMES[entry.worked], "labels": ", ".join(entry.labels) or "-"}
+        told["kept for"] = f"{entry.kept / 86_400:.3g} days"
+    width = max(map(len, told))
+    head = [f"{name:>{width}}  {visible(value)}" for name, value in told.items()]
+    return "\n".join([*head, "", visible(said_by(entry, indent=2))])
+
+
+def said_by(entry: Remembered, indent: int | None = None) -> str:
+    """Return what an entry says."""
+    match entry:
+        case Lesson():
+            return entry.text
+        case Noted(body=str(name)) if name:
+            return f"a large value, {name}"
+        case Noted():
+            return json.dumps(entry.value, ensure_ascii=False, indent=indent)
+        case _:
+            raise AssertionError(entry)
+
+
+def who(by: Author | None) -> str:
+    """Return who wrote an entry: an attempt, or somebody outside any goal."""
+    return visible(f"{by.goal}/{by.step}/{by.attempt} {by.role}") if by else "-"
+
+
+def age_of(entry: Remembered) -> str:
+    """Return how long an entry has been there."""
+    return age_in_words(datetime.now(UTC) - entry.time) if entry.time else "-"
+
+
+def short(text: str) -> str:
+    """Return the beginning of a text in one line."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= SUMMARY else f"{line[:SUMMARY]}…"
