@@ -9,15 +9,27 @@ from pydantic import BaseModel, JsonValue
 from pydantic_core import PydanticSerializationError
 
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
-from loopwright.actors.holding import Holding, readable
+from loopwright.actors.holding import Holding
+from loopwright.actors.kept import readable
 from loopwright.actors.work import Attempt, Made, Step, Worker
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import MAX_BODY, encode
 from loopwright.bus.errors import BusError
-from loopwright.bus.messages import Evaluation, Failure, FailureClass, Result, StepOrder, Usage, Verdict
+from loopwright.bus.messages import (
+    Evaluation,
+    Failure,
+    FailureClass,
+    FaultClass,
+    Result,
+    Source,
+    StepOrder,
+    Usage,
+    Verdict,
+)
 from loopwright.bus.plain import plain
 from loopwright.bus.subjects import Subject
 from loopwright.tools.errors import Misuse
+from loopwright.tools.symptoms import source_of
 
 log = structlog.get_logger()
 
@@ -53,26 +65,27 @@ async def answered(
     bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding
 ) -> Result | Evaluation:
     """Return what came of a step within its time."""
-    trouble = ""
+    trouble, source = "", None
     with anyio.move_on_after(order.timeout):
         await holding.take_over()
         for tries in itertools.count():
             try:
                 return await attempted(bus, worker, order, resources, holding)
             except Retriable as error:
-                trouble = str(error)
+                trouble, source = str(error), holding.met.source_of(error)
                 pause = min(error.wait * 2**tries, LONGEST_PAUSE) * random.uniform(1, 1.25)
                 log.info("step.again", goal=order.goal, reason=trouble, pause=pause)
                 await anyio.sleep(pause)
-    return failed(bus, order, too_late(order, trouble), holding.spent)
+    return failed(bus, order, too_late(order, trouble, holding.met.given_up or source), holding.spent)
 
 
-def too_late(order: StepOrder, trouble: str) -> Failure:
+def too_late(order: StepOrder, trouble: str, source: Source | None) -> Failure:
     """Return the failure of a step whose time ran out: it was too slow, or something stayed out of order."""
     limit = f"its {order.timeout:g} seconds"
     if trouble:
-        return Failure(kind=FailureClass.TRANSIENT, message=f"{order.role} had trouble for {limit}: {trouble}")
-    return Failure(kind=FailureClass.TIMEOUT, message=f"{order.role} took longer than {limit}")
+        message = f"{order.role} had trouble for {limit}: {trouble}"
+        return Failure(kind=FailureClass.TRANSIENT, message=message, source=source)
+    return Failure(kind=FailureClass.TIMEOUT, message=f"{order.role} took longer than {limit}", source=source)
 
 
 async def attempted(
@@ -84,28 +97,33 @@ async def attempted(
         said = await call(bus, worker, order, resources, holding)
         refuse_unsendable(said)
     except Exception as raised:  # noqa: BLE001 - whatever a handler raises is what it says
-        said = failure_of(bus, order, raised, holding.spent)
+        said = failure_of(bus, order, raised, holding)
     holding.refuse_if_lost()
     return said
 
 
-def failure_of(bus: Bus, order: StepOrder, raised: Exception, spent: Usage) -> Result | Evaluation:
+def failure_of(bus: Bus, order: StepOrder, raised: Exception, holding: Holding) -> Result | Evaluation:
     """Return the failure that an error means.
 
     Raises:
         LeaseLost, BusError, Retriable: it is none of the handler's, or none yet.
     """
-    error = cause_of(raised)
+    error, spent = cause_of(raised), holding.spent
+    source = holding.met.source_of(error)
     match error:
         case LeaseLost() | BusError() | Retriable():
             raise error
         case StepFailed():
-            return failed(bus, order, error.failure, error.usage)
+            told = error.failure if error.failure.source else error.failure.model_copy(update={"source": source})
+            return failed(bus, order, told, error.usage)
         case Misuse():
-            return failed(bus, order, Failure(kind=FailureClass.MISUSE, message=readable(str(error))), spent)
+            misuse = Failure(kind=FailureClass.MISUSE, message=readable(str(error)), source=source)
+            return failed(bus, order, misuse, spent)
     log.warning("step.crashed", exc_info=error)
     message = readable(f"{type(error).__name__}: {error}"[:2000])
-    return failed(bus, order, Failure(kind=FailureClass.CRASHED, message=message), spent)
+    whose = FaultClass.EVALUATOR if order.judge else FaultClass.AGENT
+    source = source or source_of(error, order.role, whose=whose)
+    return failed(bus, order, Failure(kind=FailureClass.CRASHED, message=message, source=source), spent)
 
 
 def cause_of(error: Exception) -> Exception:

@@ -6,7 +6,8 @@ the handler is another occurrence of it. A call moves through this table:
     (unknown) ──claimed──▶ CLAIMED ──done──▶ DONE
         │                     ├─────failed──▶ FAILED     it said no; made again, it is the same occurrence
         │                     └───released──▶ (unknown)  it has not happened, and may be made
-        └────────done──────────────────────▶ DONE        what changes nothing is not claimed
+        ├────────done──────────────────────▶ DONE        what changes nothing is not claimed
+        └───────raised─────────────────────▶ (unknown)   it changes nothing, was not answered, and may be made again
 
 A run of the handler, the first or a later one, in this process or another, goes through the record from its start: a
 call that is DONE is answered from it, one that FAILED fails again as often as it did, and what is not found is made.
@@ -75,7 +76,7 @@ class EffectRecord:
                 self.done[place] = effect
             case EffectPhase.FAILED:
                 self.failed.setdefault(place, []).append(effect)
-            case EffectPhase.RELEASED:
+            case EffectPhase.RELEASED | EffectPhase.RAISED:
                 pass
         self.claimed.pop(place, None)
         if effect.usage != NOTHING:

@@ -8,15 +8,17 @@ LoopwrightError
 """
 
 from loopwright.bus.errors import LoopwrightError
-from loopwright.bus.messages import Failure, FailureClass, Usage
+from loopwright.bus.messages import Failure, FailureClass, Source, Usage
 
 
 class StepFailed(LoopwrightError):
     """The attempt has nothing to show, and why; the loop decides what that means."""
 
-    def __init__(self, kind: FailureClass, message: str, usage: Usage | None = None) -> None:
+    def __init__(
+        self, kind: FailureClass, message: str, usage: Usage | None = None, *, source: Source | None = None
+    ) -> None:
         super().__init__(message)
-        self.failure = Failure(kind=kind, message=message)
+        self.failure = Failure(kind=kind, message=message, source=source)
         self.usage = usage or Usage()
 
 

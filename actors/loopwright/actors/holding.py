@@ -14,17 +14,32 @@ import structlog
 
 from loopwright.actors.effects import EffectRecord, Place, Run, digest_of, in_doubt, key_of
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
+from loopwright.actors.kept import SENTENCE, given, kept, not_allowed, readable, said, sentence_of
 from loopwright.actors.memory import Memory
+from loopwright.actors.met import Met
+from loopwright.actors.showing import Showing
 from loopwright.bus.connection import LEASE, Bus
-from loopwright.bus.errors import GuardLost, Unreadable
-from loopwright.bus.messages import Effect, EffectPhase, Failure, FailureClass, Json, StepOrder, Usage
+from loopwright.bus.errors import GuardLost
+from loopwright.bus.messages import (
+    Effect,
+    EffectPhase,
+    Failure,
+    FailureClass,
+    FaultClass,
+    Json,
+    StepOrder,
+    Usage,
+)
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject
-from loopwright.tools.errors import ToolError, ToolFailed
+from loopwright.tools.errors import Misuse, ToolFailed
 from loopwright.tools.model import DEFAULT_MODEL, Answer, LanguageModel, ModelBusy, ModelRefused, Turn
+from loopwright.tools.symptoms import source_of
 from loopwright.tools.tool import Done, NotDone, Tool
 
 log = structlog.get_logger()
+
+type What = Literal["ask", "call"]
 
 RECONCILE = 10.0
 """Seconds that finding out about one call may take."""
@@ -38,8 +53,6 @@ LOOKS = 5
 """Times to look for what has refused an entry before we give way to it unseen."""
 LAG = 0.1
 """Seconds between two looks: a replica may be behind."""
-SENTENCE = 2000
-"""Characters of a tool's error that are kept."""
 
 
 class Holding:
@@ -64,6 +77,9 @@ class Holding:
         self._cause = cause
         self._record = EffectRecord()
         self._run = Run(self._record)
+        self._showing = Showing()
+        self.met = Met()
+        """What its calls have met."""
         self._lock = anyio.Lock()
         self._seen = 0
         self._lost = False
@@ -128,7 +144,7 @@ class Holding:
             StepFailed: nobody can tell.
             Retriable: it may be told later.
         """
-        self._run = Run(self._record)
+        self._run, self._showing = Run(self._record), Showing()
         for place, claim in list(self._record.claimed.items()):
             told = await self._find_out(claim)
             phase = EffectPhase.DONE if isinstance(told, Done) else EffectPhase.RELEASED
@@ -161,60 +177,114 @@ class Holding:
         """Return the model's answer to a conversation, from the record if it is there."""
         await self._look_first()
         name = name or DEFAULT_MODEL
+        shown = self._showing.asked(turns)
         with self._run.taking(digest_of("ask", name, [[turn.role, turn.text] for turn in turns])) as place:
             effect = self._run.recall(place)
             if effect is None:
-                effect = await self._asked(model, turns, name, place)
+                effect = await self._asked(model, turns, name, place, shown)
             return Answer(str(effect.answer), effect.usage.tokens_in, effect.usage.tokens_out)
 
-    async def _asked(self, model: LanguageModel, turns: Sequence[Turn], name: str, place: Place) -> Effect:
+    async def _asked(
+        self, model: LanguageModel, turns: Sequence[Turn], name: str, place: Place, shown: dict[str, float]
+    ) -> Effect:
         try:
-            heard = await model.ask(turns, name)
-        except ModelBusy as error:
-            raise Retriable(str(error), wait=error.wait) from error
-        except ModelRefused as error:
+            with self.met.under_way(name, FaultClass.ENVIRONMENT, place.call):
+                heard = await model.ask(turns, name)
+        except (ModelBusy, ModelRefused) as error:
+            await self._raised("ask", name, place, error)
+            if isinstance(error, ModelBusy):
+                raise Retriable(str(error), wait=error.wait) from error
             raise StepFailed(FailureClass.POLICY, str(error)) from error
         usage = Usage(model_calls=1, tokens_in=heard.tokens_in, tokens_out=heard.tokens_out)
-        effect = self._entry(EffectPhase.DONE, "ask", name, place, answer=readable(heard.text), usage=usage)
+        told: dict[str, Any] = {"answer": readable(heard.text), "usage": usage, "shown": shown}
+        if self._tools and not self._record.done:
+            told["offered"] = tuple(sorted(self._tools))
+        effect = self._entry(EffectPhase.DONE, "ask", name, place, **told)
         await self._put_at_last(effect)
         return effect
 
     async def call[T](self, tool: Tool[T], arguments: dict[str, Any]) -> T:
         """Return what a tool answers, from the record if it is there."""
         await self._look_first()
-        if self._tool(tool.name) is not tool:
-            why = f"the role {self._order.role} may not call {tool.name}: it is not among its tools"
-            raise StepFailed(FailureClass.POLICY, why)
-        read = tool.read(arguments)
-        written = tool.written(read)
+        read, written = await self._fitting(tool, arguments)
         with self._run.taking(digest_of("call", tool.name, written)) as place:
             effect = self._run.recall(place)
             if effect is None:
                 await self._make(tool, read, written, place)
                 effect = self._run.recall(place)
             assert effect is not None, "how a call ended is on record"
-            return said(tool, effect)
+            return self._said(tool, effect)
+
+    async def _fitting(self, tool: Tool[Any], arguments: dict[str, Any]) -> tuple[dict[str, Any], Json]:
+        """Return a call's arguments as the tool wants them, and as JSON.
+
+        Raises:
+            StepFailed: the role may not call it.
+            Misuse: they do not fit.
+        """
+        try:
+            if self._tool(tool.name) is not tool:
+                raise not_allowed(self._order.role, tool.name)
+            read = tool.read(arguments)
+            written = tool.written(read)
+        except (Misuse, StepFailed) as error:
+            await self._raised("call", tool.name, Place("", 0), error, given(arguments))
+            raise
+        return read, written
+
+    def _said[T](self, tool: Tool[T], effect: Effect) -> T:
+        """Return what a tool has answered, or raise what it said instead."""
+        try:
+            answer = said(tool, effect)
+        except ToolFailed as error:
+            self.met.note(error, effect.source or source_of(error, tool.name, call=effect.call))
+            raise
+        if tool.name in self._tools:
+            self._showing.answered(effect.call, effect.answer)
+        return answer
+
+    async def _raised(
+        self, what: What, name: str, place: Place, error: Exception, arguments: Json | None = None
+    ) -> None:
+        """Put on record that a call was not answered, for whoever asks later whose fault it was."""
+        source = error.failure.source if isinstance(error, StepFailed) else None
+        source = source or source_of(error, name, call=place.call)
+        self.met.note(error, source)
+        failure = sentence_of(error)
+        entry = self._entry(EffectPhase.RAISED, what, name, place, failure=failure, source=source, arguments=arguments)
+        await self._put(entry)
 
     async def _make(self, tool: Tool[Any], read: dict[str, Any], written: Json, place: Place) -> None:
         """Make a call, and put on record how it ended."""
         if not tool.changes:
-            answer = await tool.make(read, "")
-            await self._put_at_last(self._entry(EffectPhase.DONE, "call", tool.name, place, **kept(tool, answer)))
+            try:
+                with self.met.under_way(tool.name, FaultClass.TOOL, place.call):
+                    answer = await tool.make(read, "")
+            except Exception as error:
+                await self._raised("call", tool.name, place, error, written)
+                raise
+            end = {"arguments": written} | kept(tool, answer)
+            await self._put_at_last(self._entry(EffectPhase.DONE, "call", tool.name, place, **end))
             return
         key = key_of(self._bus.ns, self._order, place)
         claim = self._entry(EffectPhase.CLAIMED, "call", tool.name, place, key=key, arguments=written)
         await self._claim(claim)
         try:
-            answer = await tool.make(read, key)
-        except (Retriable, StepFailed):  # it says so in our own words: nothing has happened
-            await self._put_at_last(self._entry(EffectPhase.RELEASED, "call", tool.name, place))
+            with self.met.under_way(tool.name, FaultClass.TOOL, place.call):
+                answer = await tool.make(read, key)
+        except (Retriable, StepFailed) as error:  # it says so in our own words: nothing has happened
+            source = source_of(error, tool.name, call=place.call)
+            self.met.note(error, source)
+            end = {"failure": sentence_of(error), "source": source}
+            await self._put_at_last(self._entry(EffectPhase.RELEASED, "call", tool.name, place, **end))
             raise
         except Exception as error:
-            failure = readable(f"{type(error).__name__}: {error}"[:SENTENCE])
             log.info("tool.failed", tool=tool.name, exc_info=error)
             told = await self._find_out(claim) if tool.leaves_in_doubt(error) else NotDone()
             phase = EffectPhase.DONE if isinstance(told, Done) else EffectPhase.FAILED
-            end = {"answer": told.answer} if isinstance(told, Done) else {"failure": failure}
+            source = source_of(error, tool.name, call=place.call)
+            no = {"failure": sentence_of(error), "source": source}
+            end = {"answer": told.answer} if isinstance(told, Done) else no
         else:
             phase, end = EffectPhase.DONE, kept(tool, answer)
         await self._put_at_last(self._entry(phase, "call", tool.name, place, **end))
@@ -311,54 +381,12 @@ class Holding:
     def _entry(
         self,
         phase: EffectPhase,
-        what: Literal["ask", "call"] | None = None,
+        what: What | None = None,
         name: str = "",
         place: Place = Place("", 0),  # noqa: B008 - frozen
         **told: Any,
     ) -> Effect:
         order = self._order
-        return Effect(
-            goal=order.goal,
-            step=order.step,
-            attempt=order.attempt,
-            role=order.role,
-            phase=phase,
-            worker=self._bus.name,
-            delivery=self._delivery,
-            what=what,
-            name=name,
-            call=place.call,
-            occurrence=place.occurrence,
-            **told,
-        )
-
-
-def kept[T](tool: Tool[T], answer: T) -> dict[str, Any]:
-    """Return what goes on record of a call that was made: its answer, or why that cannot be kept."""
-    try:
-        return {"answer": tool.kept(answer)}
-    except ToolError as error:
-        log.warning("answer.not_kept", tool=tool.name, reason=str(error))
-        return {"failure": readable(str(error)[:SENTENCE])}
-
-
-def said[T](tool: Tool[T], effect: Effect) -> T:
-    """Return what a tool has answered, according to the record.
-
-    Raises:
-        ToolFailed: it said no.
-        StepFailed: it was called, and its answer could not be kept, or is none of those that it gives now.
-    """
-    if effect.phase is EffectPhase.FAILED:
-        raise ToolFailed(tool.name, effect.failure)
-    if effect.failure:
-        raise StepFailed(FailureClass.UNREADABLE, f"what {tool.name} has answered is lost: {effect.failure}")
-    try:
-        return tool.answered(effect.answer)
-    except Unreadable as error:
-        raise StepFailed(FailureClass.UNREADABLE, str(error)) from error
-
-
-def readable(text: str) -> str:
-    """Return a text that can be written as UTF-8, whatever it was made of."""
-    return text.encode(errors="replace").decode()
+        told |= {"goal": order.goal, "step": order.step, "attempt": order.attempt, "role": order.role}
+        told |= {"worker": self._bus.name, "delivery": self._delivery}
+        return Effect(phase=phase, what=what, name=name, call=place.call, occurrence=place.occurrence, **told)

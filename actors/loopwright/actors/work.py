@@ -18,7 +18,7 @@ from loopwright.actors.errors import StepFailed
 from loopwright.actors.holding import Holding
 from loopwright.actors.remembering import Board, Lessons
 from loopwright.bus.connection import Bus
-from loopwright.bus.messages import FailureClass, Live, Message, StepOrder, Usage, Verdict
+from loopwright.bus.messages import FailureClass, FaultClass, Live, Message, Source, StepOrder, Usage, Verdict
 from loopwright.bus.plain import JsonValue
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Trajectory
@@ -158,7 +158,8 @@ class Worker:
         Raises:
             StepFailed: it does not fit.
         """
-        return read_as(self.input_type, order.input, "the goal's input", FailureClass.MISSING)
+        source = Source(fault=FaultClass.LOOP, kind=FailureClass.MISSING, name=order.loop)
+        return read_as(self.input_type, order.input, "the goal's input", source)
 
     def read_output(self, output: JsonValue) -> Any:
         """Return the result's output as the evaluator wants it.
@@ -166,17 +167,19 @@ class Worker:
         Raises:
             StepFailed: it does not fit.
         """
-        return read_as(self.output_type, output, "the result's output", FailureClass.MISUSE)
+        source = Source(fault=FaultClass.AGENT, kind=FailureClass.MISUSE)
+        return read_as(self.output_type, output, "the result's output", source)
 
 
-def read_as(adapter: TypeAdapter[Any], value: JsonValue, what: str, kind: FailureClass) -> Any:
+def read_as(adapter: TypeAdapter[Any], value: JsonValue, what: str, source: Source) -> Any:
     """Return JSON as a type, or fail the step with one sentence."""
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise StepFailed(kind, f"{what} does not fit: {where or 'it'}: {first['msg']}") from None
+        why = f"{what} does not fit: {where or 'it'}: {first['msg']}"
+        raise StepFailed(source.kind, why, source=source) from None
 
 
 def worker(

@@ -62,11 +62,38 @@ class FailureClass(StrEnum):
     IN_DOUBT = "in_doubt"  #: it may or may not have happened, and nobody can tell: a person must look
 
 
+class FaultClass(StrEnum):
+    """Whose a fault is. A closed set; that nobody can tell is an answer."""
+
+    MODEL = "model"  #: what a model said: invented, contradictory, not in the form that was asked for
+    AGENT = "agent"  #: a worker's own code: it crashed, or lost or altered what went between model and tools
+    LOOP = "loop"  #: the design, or the goal itself: bounds too tight, an input that cannot be worked on
+    TOOL = "tool"  #: a tool's own code, or what it answered
+    ENVIRONMENT = "environment"  #: what all of them need: services, credentials, network, somebody in every role
+    EVALUATOR = "evaluator"  #: who judges: it broke down, contradicted itself, or saw nothing
+    UNKNOWN = "unknown"  #: the record does not tell
+
+
+class Source(Message):
+    """Where something went wrong, as far as whoever met it could tell."""
+
+    fault: FaultClass
+    kind: FailureClass
+    name: str = ""
+    """The tool, the model or the role."""
+    call: str = ""
+    """Digest of the call, where it was one."""
+    status: int | None = None
+    """The HTTP status, or the exit code of a process."""
+
+
 class Failure(Message):
     """A classified failure, with one sentence for a person."""
 
     kind: FailureClass
     message: Text = ""
+    source: Source | None = None
+    """Where it came from; None where nobody could tell at once."""
 
 
 class Limits(Message):
@@ -161,6 +188,7 @@ class EffectPhase(StrEnum):
     DONE = "done"  #: it was made, and answered
     FAILED = "failed"  #: it was made, and refused: nothing has happened
     RELEASED = "released"  #: it was claimed, and has not happened
+    RAISED = "raised"  #: it has changed nothing and was not answered; it is made again when it is asked for again
 
 
 class Effect(Message):
@@ -186,9 +214,15 @@ class Effect(Message):
     key: str = ""
     """What the tool can tell the call by, however often it hears of it."""
     arguments: Json | None = None
-    """What a call that is claimed is made with, for whoever has to find out whether it happened."""
+    """What a tool is called with, for whoever has to find out what happened."""
+    offered: tuple[str, ...] = ()
+    """The tools that the role may call; stands where a model is asked first."""
+    shown: dict[str, float] = Field(default_factory=dict[str, float])
+    """How much of each tool's answer since the last question stands in this one word by word, by the call's digest."""
     answer: JsonValue = None
     failure: Text = ""
+    source: Source | None = None
+    """Where a call that failed or raised went wrong."""
     usage: Usage = Usage()
 
 

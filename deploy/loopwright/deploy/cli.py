@@ -24,7 +24,7 @@ HELP = {
     "up": "Run a bus, an orchestrator and workers in this terminal.",
     "orchestrator": "Run one orchestrator process.",
     "worker": "Run one worker process for one or more roles; `worker ls` lists who is there.",
-    "goal": "Submit, show, watch, cancel and list goals.",
+    "goal": "Submit, show, watch, explain, cancel and list goals.",
     "eval": "Run a suite of goals again and again, and say what came of it.",
     "loop": "Check loop files, and draw loops.",
     "memory": "List, show, search and forget what goals have taught; look at a goal's blackboard.",

@@ -126,6 +126,8 @@ def call_in_words(effect: Effect) -> str:
             return f"{effect.name} has not happened"
         case EffectPhase.FAILED:
             return f"{effect.name} failed: {effect.failure}"
+        case EffectPhase.RAISED:
+            return f"{effect.name} did not answer: {effect.failure}"
         case EffectPhase.DONE:
             if effect.failure:
                 return effect.failure

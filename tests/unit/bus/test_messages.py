@@ -99,6 +99,10 @@ def of_schema(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy
             return st.booleans()
         case {"type": "null"}:
             return st.none()
+        case {"type": "array", "items": dict(items)}:
+            return st.lists(of_schema(items, defs), max_size=3)
+        case {"type": "object", "additionalProperties": dict(values)} if "properties" not in schema:
+            return st.dictionaries(words, of_schema(values, defs), max_size=3)
         case {"type": "object", "properties": properties}:
             needed = set(schema.get("required", ()))
             parts = {name: of_schema(part, defs) for name, part in properties.items()}

@@ -23,14 +23,21 @@ BUSY = frozenset({408, 409, 425, 429})
 class ModelBusy(ToolError):
     """The same question may well be answered later."""
 
-    def __init__(self, reason: str, *, wait: float) -> None:
+    def __init__(self, reason: str, *, wait: float, status: int | None = None) -> None:
         super().__init__(reason)
         self.wait = wait
         """Seconds to wait."""
+        self.status_code = status
+        """The HTTP status, if there was an answer."""
 
 
 class ModelRefused(ToolError):
     """The endpoint will not answer us, however often we ask."""
+
+    def __init__(self, reason: str, *, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status_code = status
+        """The HTTP status, if there was an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +115,9 @@ def classified(error: "APIStatusError") -> ToolError:
     """Return what an HTTP status means: come back later, or do not."""
     said = f"the model's endpoint answered {error.status_code}: {error.message}"[:500]
     if error.status_code in BUSY or error.status_code >= 500:
-        return ModelBusy(said, wait=waited_for(error.response.headers.get("retry-after")))
-    return ModelRefused(said)
+        wait = waited_for(error.response.headers.get("retry-after"))
+        return ModelBusy(said, wait=wait, status=error.status_code)
+    return ModelRefused(said, status=error.status_code)
 
 
 def waited_for(text: str | None) -> float:

@@ -1,4 +1,4 @@
-"""``loopwright goal``: submit, show, watch, cancel and list goals."""
+"""``loopwright goal``: submit, show, watch, explain, cancel and list goals."""
 
 import json
 import logging
@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
-from loopwright.deploy import goals, logs
+from loopwright.deploy import blaming, goals, logs
 from loopwright.deploy.verbs.calling import run
 from loopwright.deploy.verbs.options import attempts_option, deadline_option, json_option
 
 
 @click.group()
 def goal() -> None:
-    """Submit, show, watch, cancel and list goals."""
+    """Submit, show, watch, explain, cancel and list goals."""
     logs.configure(logging.CRITICAL)
 
 
@@ -70,6 +70,27 @@ def submit(
 def show(ctx: click.Context, goal_: str, json_: bool) -> None:
     """Show where GOAL stands, or how it ended."""
     run(ctx, goals.show, goal_, json_)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
+@json_option
+@click.pass_context
+def why(ctx: click.Context, goal_: str, json_: bool) -> None:
+    """Say in one sentence why GOAL ended as it did, whose fault that was, and what to do."""
+    run(ctx, blaming.why, goal_, json_)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
+@json_option
+@click.pass_context
+def blame(ctx: click.Context, goal_: str, json_: bool) -> None:
+    """Show whose fault it was: where it was introduced, who missed it, where it was found.
+
+    Everything is worked out from what is on record, and the numbers are places in it: `goal watch` shows them.
+    """
+    run(ctx, blaming.blame, goal_, json_)
 
 
 @goal.command()

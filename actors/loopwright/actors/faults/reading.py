@@ -1,0 +1,21 @@
+"""Reading a goal's record from the bus, as far as it goes."""
+
+from loopwright.actors.faults.recorded import GoalRecord, record_of
+from loopwright.actors.ledger import read_decision
+from loopwright.bus.connection import Bus
+from loopwright.bus.errors import GoalUnknown
+from loopwright.bus.subjects import decisions_on
+from loopwright.bus.trajectory import Trajectory
+
+
+async def read_record(bus: Bus, goal: str) -> GoalRecord:
+    """Return all that is on record of a goal now.
+
+    Raises:
+        GoalUnknown: nothing is on record for it, or not how it began.
+    """
+    opening = await bus.first(decisions_on(bus.ns, goal))
+    decision = await read_decision(bus, opening) if opening else None
+    if opening is None or decision is None:
+        raise GoalUnknown(goal)
+    return record_of(decision, opening.seq, await Trajectory(bus, goal).so_far())

@@ -1,0 +1,81 @@
+"""What `goal why` and `goal blame` do."""
+
+import json
+from collections.abc import Iterator
+
+import click
+
+from loopwright.actors.faults import Blame, Fault, GoalRecord, Point, blame_of, read_record, why_of
+from loopwright.bus import Bus, connect_bus
+from loopwright.bus.client import wait_until_known
+from loopwright.deploy.exits import Exit
+from loopwright.deploy.goals import PATIENCE, known_by_name
+
+SHOWN = 20
+"""Failed attempts that are listed for a person, the last."""
+
+
+async def why(goal: str, as_json: bool) -> int:
+    """Say in one sentence why a goal ended, and what to do."""
+    async with connect_bus() as bus:
+        record = await known_record(bus, goal)
+    blame = blame_of(record)
+    sentence = why_of(record, blame)
+    told = {"schema_version": 1, "goal": goal, "status": blame.status.value, "why": sentence}
+    click.echo(json.dumps(told) if as_json else sentence)
+    return Exit.DONE
+
+
+async def blame(goal: str, as_json: bool) -> int:
+    """Show whose fault it was: who introduced it, who missed it, who found it."""
+    async with connect_bus() as bus:
+        record = await known_record(bus, goal)
+    found = blame_of(record)
+    click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(in_words(found)))
+    return Exit.DONE
+
+
+async def known_record(bus: Bus, goal: str) -> GoalRecord:
+    """Return the record of a goal that may just have been submitted.
+
+    Raises:
+        GoalUnknown: nothing is on record for it.
+    """
+    await wait_until_known(known_by_name(bus, goal), PATIENCE)
+    return await read_record(bus, goal)
+
+
+def in_words(blame: Blame) -> Iterator[str]:
+    """Yield the lines that a person reads."""
+    ended = f" ({blame.reason.value})" if blame.reason else ""
+    yield f"{'goal':>10}  {blame.goal}: {blame.status.value}{ended}"
+    if blame.fault is not None:
+        yield f"{'fault':>10}  {charged(blame.fault)}"
+    elif not blame.faults:
+        yield f"{'fault':>10}  nothing went wrong"
+    yield from (pointed("introduced", blame.introduced) if blame.introduced else ())
+    for each in blame.missed:
+        yield from pointed("missed", each)
+    yield from (pointed("found", blame.found) if blame.found else ())
+    hidden = len(blame.faults) - SHOWN
+    if hidden > 0:
+        yield f"{'attempts':>10}  {hidden} more went wrong before these"
+    for fault in blame.faults[-SHOWN:]:
+        yield f"{f'attempt {fault.attempt}':>10}  {charged(fault)}: {first_line(fault.because)}"
+
+
+def charged(fault: Fault) -> str:
+    """Return whose a fault is, how sure that is, and where it shows."""
+    contract = f", contract {fault.contract.value}" if fault.contract else ""
+    where = f", at {' '.join(map(str, fault.evidence))}" if fault.evidence else ""
+    return f"{fault.fault.value} {fault.who}".strip() + f", confidence {fault.confidence:.2f}{contract}{where}"
+
+
+def pointed(what: str, point: Point) -> Iterator[str]:
+    """Yield the line of one place in the trajectory."""
+    yield f"{what:>10}  at {point.seq} by {point.who}: {first_line(point.what)}"
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text, cut where a line ends on a screen."""
+    return (text.strip().splitlines() or [""])[0][:300]

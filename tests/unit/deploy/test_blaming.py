@@ -1,0 +1,39 @@
+"""How a person is shown whose fault it was."""
+
+from loopwright.actors.faults import blame_of
+from loopwright.bus.messages import FailureClass, FaultClass, Status, StopReason
+from loopwright.deploy.blaming import in_words
+from tests.unit.actors.faults.story import Story, of_a_call
+
+
+def test_the_chain_is_told_line_by_line_with_its_places() -> None:
+    story = Story()
+    story.begin()
+    asked = story.ask('{"result": {"total": 41}}')
+    story.made({"total": 42})
+    passed, refused = story.judged("books", 1.0), story.judged("auditor", 0.0)
+    assert list(in_words(blame_of(story.ended(StopReason.ATTEMPTS)))) == [
+        "      goal  g1: failed (attempts)",
+        f"     fault  agent clerk, confidence 0.90, contract C2, at {asked} {asked + 1}",
+        f"introduced  at {asked} by clerk: the model said that total is 41, and the result says 42",
+        f"    missed  at {passed} by books: passed it with 1.00",
+        f"     found  at {refused} by auditor: refused it with 0.00",
+        f" attempt 1  agent clerk, confidence 0.90, contract C2, at {asked} {asked + 1}:"
+        " the model said that total is 41, and the result says 42",
+    ]
+
+
+def test_a_goal_that_was_met_names_nobody_but_shows_what_went_wrong_on_the_way() -> None:
+    story = Story()
+    story.begin()
+    story.failed(FailureClass.TRANSIENT, of_a_call(FaultClass.ENVIRONMENT, FailureClass.TRANSIENT))
+    story.begin()
+    story.made(7)
+    story.judged("books", 1.0)
+    lines = list(in_words(blame_of(story.ended(StopReason.ACCEPTED, Status.COMPLETED))))
+    assert [line.split()[0] for line in lines] == ["goal", "attempt"]
+    assert "environment stock, confidence 0.95" in lines[1]
+    quiet = Story()
+    assert list(in_words(blame_of(quiet.ended(StopReason.ACCEPTED, Status.COMPLETED))))[1:] == [
+        "     fault  nothing went wrong"
+    ]
