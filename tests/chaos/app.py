@@ -7,6 +7,7 @@ and the worker ships what it made; both are counted outside.
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class Toil(BaseModel):
     """What a goal wants."""
 
     rounds: int
+    deadly: bool = False
+    """Whether it kills every process that begins to work on it."""
 
 
 class Piece(BaseModel):
@@ -84,6 +87,8 @@ async def refine(step: Step[Toil]) -> Piece:
     """Make the next piece."""
     work = work_of(step)
     note("began", work)
+    if step.input.deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
     await step.call(ship, work=await think(step, work))
     note("completed", work)
     return Piece(number=step.attempt)

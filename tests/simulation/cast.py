@@ -30,15 +30,20 @@ LOOPS = (
     Loop(name="hasty", work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"deadline": 0.6})),
 )
 JUDGES = frozenset({"near", "far", "sure", "accept"})
+POISON = 0.1
+"""The share of attempts that kill whoever takes them, every time; only where there is time enough to find that out."""
 FAILURES = (FailureClass.TRANSIENT, FailureClass.MISUSE, FailureClass.EXHAUSTED, FailureClass.POLICY)
 
 
 class Script:
     """What handlers do, run by run; `calm` ones only succeed, in time or too late."""
 
-    def __init__(self, seed: int, *, calm: bool) -> None:
+    def __init__(self, seed: int, *, calm: bool, poison: bool = False) -> None:
         self.seed = seed
         self.calm = calm
+        self.poison = poison and not calm
+        self.deaths: Counter[tuple[str, str, str, int]] = Counter()
+        """How many processes have died in a handler, by goal, role, step and attempt."""
         self.runs: Counter[tuple[str, str, str, int]] = Counter()
         """How often a handler was begun, by goal, role, step and attempt."""
         self.shipped: Counter[str] = Counter()
@@ -88,7 +93,8 @@ class Script:
         place = (step.goal, role, step.order.step, step.attempt)
         self.runs[place] += 1
         dice = random.Random(f"{self.seed} {place} {self.runs[place]}")
-        fate = dice.choice([0.0] * 9 + [0.83]) if self.calm else dice.random()
+        deadly = self.poison and random.Random(f"{self.seed} {place}").random() < POISON
+        fate = 1.0 if deadly else dice.choice([0.0] * 9 + [0.83]) if self.calm else dice.random()
         if fate < 0.72:
             await anyio.sleep(dice.uniform(0.0, 0.05))
         elif fate < 0.82:
@@ -102,6 +108,7 @@ class Script:
         elif fate < 0.97:
             raise Retriable("the dice said so", wait=0.1)
         else:
+            self.deaths[place] += 1
             die()
             await anyio.sleep_forever()
         return dice

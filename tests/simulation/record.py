@@ -6,11 +6,12 @@ from typing import Protocol
 
 from loopwright.actors.decide import decide, sends
 from loopwright.actors.decision import CARRIED, Decision
-from loopwright.actors.evolve import fold
 from loopwright.actors.hearing import MODELS
-from loopwright.actors.standing import Standing
+from loopwright.actors.standing import Standing, fold
+from loopwright.actors.suspects import ENOUGH
 from loopwright.actors.unserved import UNSERVED, roles_waited_for
 from loopwright.bus.envelope import read_at
+from loopwright.bus.letters import REASON
 from loopwright.bus.messages import Effect, EffectPhase, Ended, Message, Outcome, StepOrder, StopReason, Timer
 from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, NOBODY, TIMERS, Subject
@@ -24,6 +25,8 @@ ONCE = frozenset({"decision", "step", "result", "eval", "event"})
 
 SLOW = 8.0
 """Seconds that a key may take to whoever listens, and a decision to the broker."""
+MOST = ENOUGH + 4
+"""Processes that a message may kill: the first is not counted, nor one at each of three restarts of the broker."""
 SETTLED = 0.1
 """Seconds after which everybody has said that he is there, where nothing goes wrong."""
 
@@ -34,6 +37,9 @@ class Broken(AssertionError):
 
 class Attendance(Protocol):
     """Whoever knows who is really there."""
+
+    lives_lost: int
+    """How often a process ended, or stood still, that nobody had told to stop."""
 
     def served_since(self, role: str) -> float:
         """Return since when somebody has served a role without a break; infinity if nobody does."""
@@ -98,6 +104,8 @@ class Auditor:
             self.accepted.add(kept.headers.get("Nats-Msg-Id", ""))
         if stream.name == DEAD:
             self.demand(not self.script.calm, f"a dead letter where nothing goes wrong: {kept.headers}")
+            deadly, lost = "not heard of again" in kept.headers[REASON], self.presence.lives_lost
+            self.demand(not deadly or lost >= ENOUGH, f"{kept.subject} counts as deadly, and only {lost} have died")
         if stream.name not in {LOOP, TIMERS}:
             return
         subject = Subject.parse(kept.subject)
@@ -260,6 +268,8 @@ class Auditor:
         if self.script.calm:
             often = {place: count for place, count in self.script.runs.items() if count > 1}
             self.demand(not often, f"done more than once where nothing goes wrong: {often}")
+        for work, count in self.script.deaths.items():
+            self.demand(count <= MOST, f"{work} has killed {count} processes, and was still taken")
         self.check()
 
 

@@ -122,6 +122,7 @@ class Process:
         if client is None or task is None:
             return
         self.world.tell(f"{client.name} is killed")
+        self.world.lives_lost += 1
         self._gone()
         client.cut()
         loop = self.world.loop
@@ -145,6 +146,7 @@ class Process:
             return
         self._gone()
         if not task.cancelled() and (error := task.exception()) is not None:
+            self.world.lives_lost += 1
             self.world.fell(error)
         if not self.world.is_over:
             self.world.loop.call_later(0.2, self.start)
@@ -164,11 +166,13 @@ class World:
         self.shelf = Shelf()
         self.is_stormy = True
         self.is_over = False
+        self.lives_lost = 0
+        """How often a process ended, or stood still, that nobody had told to stop."""
         self.falls: list[float] = []
         """When processes gave up because the broker did not answer."""
         dice = random.Random(f"{plan.seed} world")
         self.design = FORSAKEN if plan.late > FORSAKEN.bounds.deadline else dice.choice(LOOPS)
-        self.script = Script(plan.seed, calm=plan.climate is CALM)
+        self.script = Script(plan.seed, calm=plan.climate is CALM, poison=self.design is FORSAKEN)
         self.auditor = Auditor(self.broker, self.script, self.tell, self)
         self.goals = [f"g{number}" for number in range(plan.goals)]
         self.processes = [
@@ -289,6 +293,7 @@ class World:
                 process.kill(noticed=strike.what == "kill", back_in=strike.seconds)
             case "freeze":
                 self.loop.freeze(process.name)
+                self.lives_lost += 1
                 process.since = math.inf
                 self.loop.call_later(strike.seconds, self._wake, process)
             case "drain":

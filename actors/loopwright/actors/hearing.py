@@ -9,9 +9,8 @@ from datetime import datetime
 
 from loopwright.actors.decide import unreadable_evaluation, unreadable_result
 from loopwright.actors.events import Event, Opened, Over
-from loopwright.actors.evolve import evolve
 from loopwright.actors.loop import unknown_loop
-from loopwright.actors.standing import Standing
+from loopwright.actors.standing import Standing, evolve
 from loopwright.actors.stopping import Stop, outcome_of
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import read_at, read_goal
@@ -37,11 +36,6 @@ async def hear(bus: Bus, delivery: Delivery) -> Message:
     if subject.kind in SAY_IT_ALL:
         body = body or b"{}"
     return read_at(MODELS[subject.kind], subject, body, delivery.headers)
-
-
-def says_it_all(delivery: Delivery) -> bool:
-    """Tell whether the subject says all that matters: such a word is heard even if it was handed out often."""
-    return delivery.subject.split(".")[2] in SAY_IT_ALL
 
 
 def stand_in(delivery: Delivery, why: str) -> Message | None:

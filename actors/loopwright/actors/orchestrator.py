@@ -16,15 +16,15 @@ import structlog
 from loopwright.actors.dead import bury
 from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
 from loopwright.actors.events import Event
-from loopwright.actors.evolve import fold
-from loopwright.actors.hearing import hear, read_goal_of, refused_goal, says_it_all, stand_in, why_unexpected
+from loopwright.actors.hearing import hear, read_goal_of, refused_goal, stand_in, why_unexpected
 from loopwright.actors.leases import Leases
 from loopwright.actors.ledger import NOTHING, Known, Ledger, Loaded
 from loopwright.actors.lookout import Lookout
 from loopwright.actors.loop import Loop
 from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
-from loopwright.actors.standing import Standing
+from loopwright.actors.standing import Standing, fold
+from loopwright.actors.suspects import Suspects
 from loopwright.actors.unserved import UNSERVED
 from loopwright.bus.connection import BODY, Bus, delivery_id
 from loopwright.bus.errors import GuardLost, Unreadable
@@ -37,8 +37,6 @@ log = structlog.get_logger()
 
 HANDS = 256
 """Messages that one orchestrator handles at once; nearly all of that time it waits for the server."""
-MAX_DELIVERIES = 5
-"""A message that was handed out more often than this has crashed every process that took it."""
 
 EARLY = 30
 """Times that a client's word is handed out while its goal is not on record: it may overtake the goal."""
@@ -56,6 +54,7 @@ class Orchestrator:
         self._loops = loops
         self._ledger = Ledger(bus)
         self._leases = Leases()
+        self._suspects = Suspects(bus)
         self._lookout = Lookout(bus)
 
     async def run(self, stopping: anyio.Event) -> None:
@@ -65,7 +64,8 @@ class Orchestrator:
         goals = await self._bus.consumer(INTAKE, f"goals-{ns}", [f"{PREFIX}.goal.{ns}.>"])
         answers = await self._bus.consumer(LOOP, f"orchestrators-{ns}", heard)
         timers = await self._bus.consumer(TIMERS, f"timers-{ns}", [f"{PREFIX}.due.{ns}.>"])
-        there = announced(self._bus, ORCHESTRATOR, stopping, loops=tuple(sorted(self._loops)))
+        process, loops = self._suspects.process, tuple(sorted(self._loops))
+        there = announced(self._bus, ORCHESTRATOR, stopping, process=process, loops=loops)
         async with goals, answers, timers, self._lookout.kept(), there, anyio.create_task_group() as keeping:
             log.info("orchestrator.ready", loops=sorted(self._loops))
             keeping.start_soon(self._leases.keep, name="leases")
@@ -77,32 +77,38 @@ class Orchestrator:
     async def take_goal(self, delivery: Delivery) -> None:
         """Open a goal, or refuse it with a reason; either way it is on record."""
         with self._leases.kept(delivery):
-            try:
-                refuse_poison(delivery, MAX_DELIVERIES)
-                goal = await read_goal_of(self._bus, delivery)
-            except Unreadable as error:
-                await bury(self._bus, delivery, str(error), role="orchestrator")
-                goal, opening = refused_goal(delivery, str(error))
-            else:
-                opening = open_goal(goal, self._loops.get(goal.loop), delivery.time, tuple(sorted(self._loops)))
-            await self._turn(goal.goal, delivery, opening)
+            async with self._suspects.in_hand(delivery) as deadly:
+                await self._take_goal(delivery, deadly)
         await delivery.done()
+
+    async def _take_goal(self, delivery: Delivery, deadly: str) -> None:
+        try:
+            refuse_deadly(deadly)
+            goal = await read_goal_of(self._bus, delivery)
+        except Unreadable as error:
+            await bury(self._bus, delivery, str(error), role="orchestrator")
+            goal, opening = refused_goal(delivery, str(error))
+        else:
+            opening = open_goal(goal, self._loops.get(goal.loop), delivery.time, tuple(sorted(self._loops)))
+        await self._turn(goal.goal, delivery, opening)
 
     async def take_answer(self, delivery: Delivery) -> None:
         """Hear a result, an evaluation, a client's word or a timer, and act on it."""
         with self._leases.kept(delivery):
-            later = await self._answered(delivery)
+            async with self._suspects.in_hand(delivery) as deadly:
+                later = await self._answered(delivery, deadly)
+            if later:
+                await self._suspects.let_go(delivery)
         if later:
             await delivery.later(EARLY_PAUSE)
         else:
             await delivery.done()
 
-    async def _answered(self, delivery: Delivery) -> bool:
+    async def _answered(self, delivery: Delivery, deadly: str) -> bool:
         """Act on an answer; return True for a word on a goal that may be about to be opened."""
         message: Message | None
         try:
-            early = says_it_all(delivery)
-            refuse_poison(delivery, EARLY if early else MAX_DELIVERIES)
+            refuse_deadly(deadly)
             message = await hear(self._bus, delivery)
             if isinstance(message, Due) and message.id == UNSERVED:
                 message = await self._look_again(message, delivery.time)
@@ -226,7 +232,7 @@ def output_in(said: Message | tuple[Event, ...], delivery: Delivery) -> Output |
     return None if BODY in delivery.headers else Output(value=said.output)
 
 
-def refuse_poison(delivery: Delivery, limit: int) -> None:
-    """Raise if a message was handed out so often that it must be what kills whoever takes it."""
-    if delivery.deliveries > limit:
-        raise Unreadable(f"it was handed out {delivery.deliveries} times, and nobody survived it")
+def refuse_deadly(why: str) -> None:
+    """Raise if nobody may take a message any more, so that it counts as one that cannot be read."""
+    if why:
+        raise Unreadable(why)

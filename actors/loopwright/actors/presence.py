@@ -1,7 +1,6 @@
 """A process that is known to be there: who it is, what it serves, and that it goes."""
 
 import os
-import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,12 +22,16 @@ async def announced(
     role: str,
     stopping: anyio.Event,
     *,
+    process: str,
     hands: int = 0,
     busy: Callable[[], int] = lambda: 0,
     loops: tuple[str, ...] = (),
 ) -> AsyncIterator[None]:
-    """Have it known that this process serves a role while the body runs, and from `stopping` on that it will go."""
-    ours = this_process(bus.name, role, hands, loops)
+    """Have it known that this process serves a role while the body runs, and from `stopping` on that it will go.
+
+    `process` tells it from every other: a process id is no name, for every container has its first.
+    """
+    ours = this_process(process, bus.name, role, hands, loops)
 
     async def renew() -> None:
         losses = bus.nc.losses
@@ -54,11 +57,11 @@ async def announced(
         take_back(bus, ours)
 
 
-def this_process(name: str, role: str, hands: int, loops: tuple[str, ...]) -> Presence:
+def this_process(process: str, name: str, role: str, hands: int, loops: tuple[str, ...]) -> Presence:
     """Return what this process says of itself as it starts to serve a role."""
     return Presence(
         role=role,
-        process=secrets.token_hex(8),  # a process id is no name: every container has its first
+        process=process,
         name=name,
         host=socket.gethostname(),
         pid=os.getpid(),

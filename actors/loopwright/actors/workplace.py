@@ -19,6 +19,7 @@ from loopwright.actors.leases import Leases
 from loopwright.actors.memory import Memory
 from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
+from loopwright.actors.suspects import Suspects
 from loopwright.actors.work import Worker, glimpse
 from loopwright.bus.client import Run
 from loopwright.bus.connection import BODY, LEASE, Bus, delivery_id
@@ -32,8 +33,6 @@ from loopwright.bus.wire import Arrival
 
 log = structlog.get_logger()
 
-MAX_DELIVERIES = 5
-"""A step that was handed out more often than this counts as a failed attempt."""
 FRESH = timedelta(seconds=LEASE)
 """How long an order may have waited before anybody asks whether its goal goes on."""
 NOTICED = 0.25
@@ -49,6 +48,7 @@ class Workplace:
         self._hands = hands
         self._resources: object = None
         self._leases = Leases()
+        self._suspects = Suspects(bus)
         self._memory = Memory(bus)
         self._in_hand: dict[int, anyio.Event] = {}
         """The orders that we hold, by their places in the stream, and what tells that we hold one no longer."""
@@ -58,7 +58,8 @@ class Workplace:
         bus, role = self._bus, self._worker.role
         inbox = await bus.consumer(LOOP, f"role-{bus.ns}-{role}", orders_for(bus.ns, role))
         await bus.ends.listen()
-        there = announced(bus, role, stopping, hands=self._hands, busy=self._leases.count)
+        process, busy = self._suspects.process, self._leases.count
+        there = announced(bus, role, stopping, process=process, hands=self._hands, busy=busy)
         resources, memory = self._worker.resources(bus), aclosing(self._memory)
         async with memory, resources as self._resources, inbox, there, anyio.create_task_group() as keeping:
             log.info("worker.ready", role=role, hands=self._hands)
@@ -81,7 +82,9 @@ class Workplace:
     async def _take_first(self, delivery: Delivery) -> None:
         over = self._in_hand[delivery.seq] = anyio.Event()
         try:
-            await self._take(delivery)
+            with self._leases.kept(delivery):
+                async with self._suspects.in_hand(delivery) as deadly:
+                    await (self._give_up(delivery, deadly) if deadly else self._take(delivery))
         finally:
             del self._in_hand[delivery.seq]
             over.set()
@@ -103,14 +106,18 @@ class Workplace:
             if not await self._is_wanted(order, delivery):
                 await delivery.done()
                 return
-            if delivery.deliveries > MAX_DELIVERIES:
-                await self._give_up(order, delivery)
-                return
             await self._do(order, delivery)
 
-    async def _give_up(self, order: StepOrder, delivery: Delivery) -> None:
-        """Settle a step that kills whoever takes it; if a call is in doubt, that is what matters about it."""
-        why = f"{MAX_DELIVERIES} processes took the step, and none came back with an answer"
+    async def _give_up(self, delivery: Delivery, why: str) -> None:
+        """Settle a step that kills whoever takes it, unread; if a call is in doubt, that is what matters about it."""
+        try:
+            order = self._told(delivery)
+        except Unreadable:
+            await self._refuse(delivery, why)
+            return
+        if not await self._is_wanted(order, delivery):
+            await delivery.done()
+            return
         await bury(self._bus, delivery, why, role=self._worker.role)
         holding = self._hold(order, delivery)
         try:
@@ -134,25 +141,26 @@ class Workplace:
         """Bury an order that cannot be understood; if an orchestrator sent it, say so to its goal, which waits."""
         await bury(self._bus, delivery, why, role=self._worker.role)
         try:
-            subject = Subject.parse(delivery.subject)
-            told = subject.told()
+            order = self._told(delivery)
         except Unreadable:
             await delivery.reject()
             return
         if "ce-causationid" not in delivery.headers:
             await delivery.done()  # no decision sent it; a real order is written over what cannot be read
             return
-        judge = subject["role"] if self._worker.judges else None
-        order = StepOrder(
-            goal=subject["goal"],
-            loop="unknown",
-            step=subject["step"],
-            attempt=int(told["attempt"]),
-            role=subject["role"],
-            judge=judge,
-        )
         failure = Failure(kind=FailureClass.UNREADABLE, message=f"the order could not be read: {why}")
         await self._put_on_record(order, failed(self._bus, order, failure), delivery)
+
+    def _told(self, delivery: Delivery) -> StepOrder:
+        """Return an order of which no more is known than its subject tells.
+
+        Raises:
+            Unreadable: that tells nothing either.
+        """
+        subject = Subject.parse(delivery.subject)
+        goal, step, role = subject["goal"], subject["step"], subject["role"]
+        judge, attempt = role if self._worker.judges else None, int(subject.told()["attempt"])
+        return StepOrder(goal=goal, loop="unknown", step=step, attempt=attempt, role=role, judge=judge)
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
         """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question.
@@ -178,14 +186,16 @@ class Workplace:
                 if is_an_end(arrival):
                     called_off.cancel()
 
-            with self._bus.ends.telling(order.goal, ended), self._leases.kept(delivery):
+            with self._bus.ends.telling(order.goal, ended):
                 said = await answer(self._bus, self._worker, order, self._resources, holding)
         if called_off.cancelled_caught:
             log.info("step.called_off", in_doubt=holding.open_claim())
             await delivery.done()
             return
-        if said is not None:  # else it is another's, who will settle it
+        if said is not None:
             await self._put_on_record(order, said, delivery)
+        else:  # it is another's, who will settle it
+            await self._suspects.let_go(delivery)
 
     def _hold(self, order: StepOrder, delivery: Delivery) -> Holding:
         """Return the hold on an attempt that a delivery gives us."""

@@ -24,6 +24,7 @@ from loopwright.bus.messages import (
     Message,
     Result,
     StepOrder,
+    Suspect,
     Timer,
 )
 from loopwright.bus.names import is_token
@@ -40,6 +41,7 @@ MODELS: dict[str, type[Message]] = {
     "timer": Timer,
     "due": Due,
     "ended": Ended,
+    "suspect": Suspect,
     "live": Live,
 }
 """Each message by its kind. The orchestrator's own record, the decision, is read only by orchestrators."""

@@ -350,6 +350,24 @@ class Ended(Message):
     outcome: Outcome
 
 
+class Taker(Message):
+    """A process that took a message which was handed out before."""
+
+    process: Token
+    """Tells it from every other process, as its presence does."""
+    name: str = ""
+
+
+class Suspect(Message):
+    """Who took a message another time, and has not said since that it came away alive."""
+
+    kind: Literal["suspect"] = "suspect"
+    message: Token
+    """Its stream, and its place there."""
+    takers: tuple[Taker, ...] = ()
+    """The latest last."""
+
+
 class Live(Message):
     """A glimpse of a worker at work; may be lost."""
 

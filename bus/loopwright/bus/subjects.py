@@ -99,6 +99,13 @@ KINDS: dict[str, Kind] = {
             "orchestrator → clients, screens",
             "expects that there is none yet: a goal ends once",
         ),
+        Kind(
+            "suspect",
+            ("ns", "message"),
+            LOOP,
+            "who takes a message another time → the next",
+            "expects the last that it has seen",
+        ),
         Kind("ctl", ("ns", "goal"), LOOP, "client → orchestrators, workers", "a repeated word changes nothing"),
         Kind("timer", ("ns", "goal", "id"), TIMERS, "orchestrator → the broker", "one timer a subject, the last wins"),
         Kind("due", ("ns", "goal", "id"), TIMERS, "the broker → orchestrators", "a late timer changes nothing"),
@@ -193,7 +200,7 @@ def of_goal(ns: str, goal: str) -> list[str]:
     return [
         ".".join([PREFIX, kind.name, *({"ns": ns, "goal": goal}.get(token, "*") for token in kind.tokens)])
         for kind in KINDS.values()
-        if kind.stream == LOOP
+        if kind.stream == LOOP and "goal" in kind.tokens
     ]
 
 

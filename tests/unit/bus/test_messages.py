@@ -39,6 +39,7 @@ EXAMPLES: dict[str, dict[str, JsonValue]] = {
         "goal": "fix-7",
         "outcome": {"goal": "fix-7", "loop": "repair", "status": "completed", "reason": "accepted", "best": {"a": 1}},
     },
+    "suspect": {"message": "loop-7", "takers": [{"process": "5f0a", "name": "here-1"}]},
     "live": {"goal": "fix-7", "worker": "me", "role": "code", "step": "work", "attempt": 1, "text": "tests run"},
     "outcome": {"goal": "fix-7", "loop": "repair", "status": "failed", "reason": "plateau", "score": 0.75},
     "noted": {"goal": "fix-7", "key": "plan", "value": ["read", "write"], "id": "0123"},
