@@ -6,8 +6,9 @@ from typing import Protocol
 
 from loopwright.actors.decide import decide, sends
 from loopwright.actors.decision import CARRIED, Decision
+from loopwright.actors.evolve import fold
 from loopwright.actors.hearing import MODELS
-from loopwright.actors.standing import Standing, fold
+from loopwright.actors.standing import Standing
 from loopwright.actors.suspects import ENOUGH
 from loopwright.actors.unserved import UNSERVED, roles_waited_for
 from loopwright.bus.envelope import read_at

@@ -18,10 +18,11 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned, Produced
+from loopwright.actors.evolve import evolve, fold
 from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, Plan
-from loopwright.actors.standing import Attempt, Standing, evolve, fold
+from loopwright.actors.standing import Attempt, Standing
 from loopwright.actors.stopping import Stop, deadline_reached, no_role, outcome_of, reason_to_stop, stop_at_once
 from loopwright.actors.unserved import Unserved, roles_waited_for
 from loopwright.bus.envelope import MAX_HOPS

@@ -1,33 +1,16 @@
 """What can happen to a goal: the events that a decision puts on record, and that lead from one standing to the next."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from loopwright.actors.frozen import Frozen
 from loopwright.actors.loop import Loop
 from loopwright.actors.plan import PlannedStep
 from loopwright.bus.messages import Failure, Goal, Outcome, Usage
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
-
-
-class Frozen(BaseModel):
-    """A frozen value of the orchestrator's own record."""
-
-    model_config = ConfigDict(frozen=True)
-
-    def but(self, **changes: object) -> Self:
-        """Return this value with some fields changed. They are not validated: we decide on them ourselves.
-
-        `model_copy` does the same and takes five times as long, which a turn would spend ten times.
-        """
-        made = type(self).__new__(type(self))
-        object.__setattr__(made, "__dict__", {**self.__dict__, **changes})
-        object.__setattr__(made, "__pydantic_fields_set__", self.__pydantic_fields_set__)
-        object.__setattr__(made, "__pydantic_extra__", None)
-        object.__setattr__(made, "__pydantic_private__", None)
-        return made
 
 
 class Opened(Frozen):

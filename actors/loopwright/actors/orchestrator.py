@@ -16,6 +16,7 @@ import structlog
 from loopwright.actors.dead import bury
 from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
 from loopwright.actors.events import Event
+from loopwright.actors.evolve import fold
 from loopwright.actors.hearing import hear, read_goal_of, refused_goal, stand_in, why_unexpected
 from loopwright.actors.leases import Leases
 from loopwright.actors.ledger import NOTHING, Known, Ledger, Loaded
@@ -23,7 +24,7 @@ from loopwright.actors.lookout import Lookout
 from loopwright.actors.loop import Loop
 from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
-from loopwright.actors.standing import Standing, fold
+from loopwright.actors.standing import Standing
 from loopwright.actors.suspects import Suspects
 from loopwright.actors.unserved import UNSERVED
 from loopwright.bus.connection import BODY, Bus, delivery_id

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from loopwright.actors.decide import open_goal, turn
+from loopwright.actors.evolve import fold
 from loopwright.actors.ledger import NOTHING, REMEMBERED, Ledger, decisions_of
 from loopwright.actors.loop import Loop
-from loopwright.actors.standing import Standing, fold
+from loopwright.actors.standing import Standing
 from loopwright.bus import Bus
 from loopwright.bus.errors import GuardLost
 from loopwright.bus.messages import Evaluation, Goal, Result

@@ -12,8 +12,9 @@ from loopwright.actors import Loop, Orchestrator, Worker
 from loopwright.actors.decide import decide, open_goal, sends
 from loopwright.actors.decision import Decision
 from loopwright.actors.events import Event
+from loopwright.actors.evolve import fold
 from loopwright.actors.ledger import Ledger, decisions_of
-from loopwright.actors.standing import Standing, fold
+from loopwright.actors.standing import Standing
 from loopwright.bus import Bus, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import delivery_id

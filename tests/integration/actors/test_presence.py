@@ -12,9 +12,9 @@ from nats.js.errors import NotFoundError
 
 from loopwright.actors import Loop, Step, Worker, Workplace, worker
 from loopwright.actors.decide import open_goal
+from loopwright.actors.evolve import fold
 from loopwright.actors.ledger import last_decision
 from loopwright.actors.lookout import Lookout
-from loopwright.actors.standing import fold
 from loopwright.bus import Bus, Goal, Outcome, Run, Status, StepOrder, StopReason
 from loopwright.bus.client import Goals
 from loopwright.bus.messages import Activity, Presence

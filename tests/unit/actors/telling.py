@@ -6,8 +6,9 @@ from typing import Any
 
 from loopwright.actors.decide import decide, open_goal, sends
 from loopwright.actors.events import Event
+from loopwright.actors.evolve import fold
 from loopwright.actors.loop import Bounds, Loop
-from loopwright.actors.standing import Standing, fold
+from loopwright.actors.standing import Standing
 from loopwright.bus.messages import (
     Evaluation,
     Failure,

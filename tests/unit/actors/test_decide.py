@@ -8,9 +8,9 @@ from pydantic import JsonValue, ValidationError
 
 from loopwright.actors.decide import open_goal
 from loopwright.actors.events import Opened, Over
+from loopwright.actors.evolve import evolve
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import TRANSITIONS, IllegalTransition, Mark, Phase, advance
-from loopwright.actors.standing import evolve
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
     Cancel,

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from loopwright.actors.decide import open_goal
 from loopwright.actors.decision import Decision
+from loopwright.actors.evolve import evolve
 from loopwright.actors.loop import Bounds, Loop
-from loopwright.actors.standing import evolve
 from loopwright.bus.messages import Goal, Limits
 
 WELL: dict[str, Any] = {"name": "loop", "work": "code", "judges": ["a", "b", "c"]}

@@ -14,9 +14,10 @@ from pydantic import JsonValue
 
 from loopwright.actors.decide import decide, open_goal, sends
 from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned
+from loopwright.actors.evolve import evolve, fold
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import Phase
-from loopwright.actors.standing import Standing, evolve, fold
+from loopwright.actors.standing import Standing
 from loopwright.actors.voting import Quorum, Vote
 from loopwright.bus.messages import (
     Cancel,

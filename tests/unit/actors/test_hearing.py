@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from loopwright.actors.decide import decide, open_goal
+from loopwright.actors.evolve import fold
 from loopwright.actors.hearing import why_unexpected
 from loopwright.actors.loop import Loop
-from loopwright.actors.standing import Standing, fold
+from loopwright.actors.standing import Standing
 from loopwright.bus.messages import Cancel, Evaluation, Goal, Message, Result
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -6,8 +6,9 @@ import pytest
 
 from loopwright.actors.decide import decide, open_goal
 from loopwright.actors.events import Over
+from loopwright.actors.evolve import fold
 from loopwright.actors.loop import Bounds, Loop
-from loopwright.actors.standing import Standing, fold
+from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import Unserved, look_again, roles_waited_for
 from loopwright.bus.messages import Evaluation, Goal, Message, Result, Status, StopReason, Timer
 

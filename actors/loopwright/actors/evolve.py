@@ -1,0 +1,219 @@
+"""How events lead from one standing of a goal to the next.
+
+Attempts move through the table of `phases`. ACCEPTED ends a step once no earlier attempt is under way; the goal goes on
+with the next step of its plan, or is met. SETTLED makes room for the next attempt. A goal is over exactly when its
+outcome is set, and then no event follows.
+"""
+
+from collections.abc import Iterable
+
+from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned, Produced
+from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
+from loopwright.actors.plan import PLAN, WORK, PlannedStep
+from loopwright.actors.standing import Attempt, Best, Standing
+from loopwright.actors.voting import NEVER_OUTVOTED, Ballot, Tally
+from loopwright.bus.messages import FailureClass, Usage
+from loopwright.bus.plain import JsonValue
+
+
+def evolve(standing: Standing | None, event: Event) -> Standing:
+    """Return where the goal stands after `event`."""
+    if isinstance(event, Opened):
+        step = PLAN if event.loop.plan else WORK
+        return Standing(goal=event.goal, loop=event.loop, opened=event.at, step=step)
+    if standing is None or standing.over:
+        raise IllegalTransition(f"{event.event} before the goal was opened, or after it ended")
+    match event:
+        case Began():
+            return begin(standing, event.attempt)
+        case Produced():
+            return produce(standing, event)
+        case Planned():
+            return plan(standing, event)
+        case Judged():
+            return judge(standing, event)
+        case Failed():
+            return fail(standing, event)
+        case Advanced():
+            return at_step(standing, standing.ahead, before=standing.best.pick if standing.best else None)
+        case Over():
+            return standing.but(outcome=event.outcome, under_way=())
+
+
+def fold(standing: Standing | None, events: Iterable[Event]) -> Standing | None:
+    """Return where the goal stands after `events`."""
+    for event in events:
+        standing = evolve(standing, event)
+    return standing
+
+
+def begin(standing: Standing, number: int) -> Standing:
+    """Begin an attempt; the baseline goes to the evaluators at once."""
+    evaluators = standing.loop.panel.everybody
+    if number == 0:
+        attempt = Attempt(number=0, phase=Phase.JUDGING, waiting=evaluators)
+    else:
+        attempt = Attempt(number=number, phase=Phase.WORKING)
+    return standing.but(
+        under_way=(*standing.under_way, attempt),
+        begun=max(standing.begun, number),
+        steps=standing.steps + (len(evaluators) if number == 0 else 1),
+    )
+
+
+def produce(standing: Standing, event: Produced) -> Standing:
+    """Hand an attempt's result to every evaluator."""
+    evaluators = standing.loop.panel.everybody
+    standing = spent(standing, event.usage, steps=len(evaluators))
+    return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, waiting=evaluators)
+
+
+def plan(standing: Standing, event: Planned) -> Standing:
+    """Take the plan, and go to its first step."""
+    standing = moved(spent(standing, event.usage), event.attempt, Mark.PLANNED)
+    return at_step(standing, event.steps, before=None)
+
+
+def at_step(standing: Standing, steps: tuple[PlannedStep, ...], before: JsonValue) -> Standing:
+    """Go to the first of `steps`: what is counted for each step starts anew, what was spent stays."""
+    anew = {"under_way": (), "begun": 0, "best": None, "since_best": 0, "failures": 0, "exhausted": False}
+    place = {"step": steps[0].name, "task": steps[0].input, "ahead": steps[1:], "before": before}
+    counted = {"earlier": standing.earlier + standing.begun, "accepted": False}
+    return standing.but(**anew, **place, **counted)
+
+
+def judge(standing: Standing, event: Judged) -> Standing:
+    """Note what an evaluator said."""
+    attempt = known(standing, event.attempt)
+    standing = spent(standing, event.usage)
+    if attempt.phase is Phase.ACCEPTING:
+        return accept(standing, attempt, event)
+    return cast(standing, attempt, Ballot(role=event.judge, passed=event.passed, score=event.score), event.pick)
+
+
+def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue = None) -> Standing:
+    """Note an evaluator's ballot; the last to speak moves the attempt."""
+    ballots = (*attempt.ballots, ballot)
+    panel = standing.loop.panel
+    outvoted = not ballot.passed and any(each.passed for each in attempt.ballots)
+    attempt = attempt.but(
+        waiting=tuple(role for role in attempt.waiting if role != ballot.role),
+        ballots=ballots,
+        score=panel.score(ballots),
+        pick=attempt.pick if pick is None or outvoted else pick,
+    )
+    standing = replaced(standing, attempt)
+    match panel.tally(ballots):
+        case Tally.PASSED:
+            return passed(moved(standing, attempt.number, Mark.PASSED), attempt.number)
+        case Tally.REFUSED:
+            return settled(moved(standing, attempt.number, Mark.REFUSED), attempt.number)
+        case _:
+            return standing
+
+
+def passed(standing: Standing, number: int) -> Standing:
+    """Send an attempt that its evaluators passed to the acceptance evaluator, where there is one to be asked."""
+    if standing.goal.acceptance is None or standing.loop.acceptance is None:
+        return won(standing, number)
+    waiting = (standing.loop.acceptance,)
+    return spent(replaced(standing, known(standing, number).but(waiting=waiting)), steps=1)
+
+
+def accept(standing: Standing, attempt: Attempt, event: Judged) -> Standing:
+    """Note what the acceptance evaluator said: the goal is met, or the success was a false one."""
+    pick = attempt.pick if event.pick is None else event.pick
+    rejected = event.rejected if event.passed else max(1, event.rejected)
+    standing = standing.but(false_successes=standing.false_successes + rejected)
+    if event.passed:
+        return won(replaced(standing, attempt.but(pick=pick)), attempt.number)
+    standing = moved(standing, attempt.number, Mark.REFUSED)
+    return closed(standing, attempt)
+
+
+def closed(standing: Standing, attempt: Attempt, best: Best | None = None) -> Standing:
+    """Take a judged attempt off: the generator may know more now, and patience starts anew with a better score."""
+    since = 0 if best else standing.since_best + attempt.size
+    return dropped(standing, attempt.number, best=best or standing.best, since_best=since, failures=0, exhausted=False)
+
+
+def won(standing: Standing, number: int) -> Standing:
+    """Make the attempt the best one, unless an earlier one was accepted: the goal is met."""
+    standing = moved(standing, number, Mark.PASSED)
+    attempt = known(standing, number)
+    best = Best(attempt=number, score=attempt.score, pick=attempt.pick)
+    if standing.accepted and standing.best and standing.best.attempt < number:
+        best = standing.best
+    standing = with_baseline(standing, attempt)
+    return dropped(standing, number, best=best, accepted=True, failures=0)
+
+
+def settled(standing: Standing, number: int) -> Standing:
+    """Close an attempt that was judged and refused; keep it if it is the best so far."""
+    attempt = known(standing, number)
+    standing = with_baseline(standing, attempt)
+    if number == 0:
+        return dropped(standing, number)
+    if standing.accepted:
+        return closed(standing, attempt)
+    floor = standing.best.score if standing.best else (standing.baseline or 0.0)
+    if attempt.score > floor or (standing.best is None and standing.baseline is None):
+        return closed(standing, attempt, Best(attempt=number, score=attempt.score, pick=attempt.pick))
+    return closed(standing, attempt)
+
+
+def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
+    """Note the baseline's score."""
+    return standing.but(baseline=attempt.score) if attempt.number == 0 else standing
+
+
+def fail(standing: Standing, event: Failed) -> Standing:
+    """Close an attempt that has nothing to show; an exhausted generator is not a failure."""
+    attempt = known(standing, event.attempt)
+    standing = spent(standing, event.usage)
+    if event.judge is not None and attempt.phase is Phase.JUDGING and event.failure.kind not in NEVER_OUTVOTED:
+        abstention = Ballot(role=event.judge)
+        if standing.loop.panel.tally((*attempt.ballots, abstention)) is not Tally.VOID:
+            return cast(standing, attempt, abstention)
+    standing = moved(standing, event.attempt, Mark.FAILED)
+    size = attempt.size
+    if event.failure.kind is FailureClass.EXHAUSTED:
+        return dropped(standing, event.attempt, exhausted=True, empty=standing.empty + 1)
+    return dropped(
+        standing,
+        event.attempt,
+        failures=standing.failures + 1,
+        last_failure=event.failure,
+        since_best=standing.since_best + max(1, size),
+    )
+
+
+def known(standing: Standing, number: int) -> Attempt:
+    """Return the attempt of that number, which is under way."""
+    attempt = standing.attempt(number)
+    if attempt is None:
+        raise IllegalTransition(f"attempt {number} is not under way")
+    return attempt
+
+
+def moved(standing: Standing, number: int, mark: Mark, **heard: object) -> Standing:
+    """Move an attempt on, by the table."""
+    attempt = known(standing, number)
+    return replaced(standing, attempt.but(**heard, phase=advance(attempt.phase, mark)))
+
+
+def replaced(standing: Standing, attempt: Attempt) -> Standing:
+    """Put an attempt in its place."""
+    under_way = tuple(attempt if each.number == attempt.number else each for each in standing.under_way)
+    return standing.but(under_way=under_way)
+
+
+def dropped(standing: Standing, number: int, **noted: object) -> Standing:
+    """Take an attempt off, with what it leaves behind."""
+    under_way = tuple(each for each in standing.under_way if each.number != number)
+    return standing.but(**noted, under_way=under_way)
+
+
+def spent(standing: Standing, usage: Usage = Usage(), *, steps: int = 0) -> Standing:  # noqa: B008 - frozen
+    """Add to what was spent and handed out."""
+    return standing.but(usage=standing.usage + usage, steps=standing.steps + steps)

@@ -1,0 +1,66 @@
+"""What is measured of the attempts at a step, as far as the rules need it: a value whose size does not grow."""
+
+from loopwright.actors.curve import Curve, drawn
+from loopwright.actors.fingerprint import digest
+from loopwright.actors.frozen import Frozen
+from loopwright.actors.oscillation import Trail, led
+from loopwright.actors.plateau import Climb, climbed, stayed
+from loopwright.actors.repetition import Same, again
+
+SHOWN = 8
+"""Messages that bear witness to what was measured."""
+NOTHING = Same()
+
+
+class Measured(Frozen):
+    """What is known of the attempts at a step since the loop last did something about them."""
+
+    climb: Climb = Climb()
+    curve: Curve = Curve()
+    made: Trail = Trail()
+    """What was made."""
+    failed: Trail = Trail()
+    """How it failed."""
+    same: Same = NOTHING
+    """What was made, and how it failed."""
+    shown: tuple[int, ...] = ()
+    """Places in the stream of the last messages that ended an attempt."""
+
+    def judged(self, score: float, size: int, made: str, failure: str, seq: int, tolerance: float) -> "Measured":
+        """Return what is measured after an attempt that was refused, with what tells its output and its failure.
+
+        Whoever improves goes round in no circle: what came before a gain is forgotten.
+        """
+        climb = climbed(self.climb, score, size, tolerance)
+        gained = climb.since == 0 and climb.mark != self.climb.mark
+        before = NEW if gained else self
+        return Measured(
+            climb=climb,
+            curve=drawn(self.curve, score),
+            made=led(before.made, made),
+            failed=led(before.failed, failure),
+            same=again(before.same, digest(f"{made} {failure} {level(score, tolerance)}")),
+            shown=(*before.shown, seq)[-SHOWN:],
+        )
+
+    def without_score(self, size: int, failure: str, seq: int) -> "Measured":
+        """Return what is measured after an attempt that has nothing to show."""
+        return self.but(
+            climb=stayed(self.climb, size),
+            made=NEW.made,
+            failed=led(self.failed, failure),
+            same=NOTHING,
+            shown=(*self.shown, seq)[-SHOWN:],
+        )
+
+    def anew(self) -> "Measured":
+        """Return what is measured once something was done about it: the next attempts are another story."""
+        return NEW.but(curve=self.curve, climb=self.climb.but(since=0, recent=()), shown=self.shown)
+
+
+NEW = Measured()
+
+
+def level(score: float, tolerance: float) -> float:
+    """Return a score such that those which differ by less than the tolerance mostly have the same."""
+    return round(score / tolerance) if tolerance else score
