@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from os import cpu_count
@@ -14,6 +14,7 @@ import click
 
 from loopwright.bus import connect_bus
 from loopwright.deploy.evals.against import Comparison, compare
+from loopwright.deploy.evals.conversations import accused_in, agreement
 from loopwright.deploy.evals.junit import junit
 from loopwright.deploy.evals.recorded import recorded_runs
 from loopwright.deploy.evals.running import Planned, hands, planned, run_trials
@@ -88,6 +89,20 @@ def import_runs(path: Path, wanted: Wanted) -> int:
         kept(run, wanted.runs)
         codes.append(shown(run, earlier, wanted))
     return max(codes)
+
+
+def import_conversations(paths: Sequence[Path], wanted: Wanted) -> int:
+    """Show whom we blame in conversations that were recorded elsewhere, and how often people agree."""
+    for path in paths:
+        found = accused_in(path)
+        agreed = agreement(path.stem, found)
+        if wanted.as_json:
+            accused = [asdict(each) | {"fault": each.fault.model_dump(mode="json")} for each in found]
+            click.echo(json.dumps({"schema_version": 1, **asdict(agreed), "conversations": accused}))
+        else:
+            told = f"{agreed.agent:.1%} of the agents, {agreed.step:.1%} of the steps, {agreed.near:.1%} of them nearly"
+            click.echo(f"{path.stem}: {len(found)} conversations; of {agreed.labelled} with an answer {told}")
+    return Exit.DONE
 
 
 def kept(run: Run, folder: Path) -> None:

@@ -11,6 +11,7 @@ import click
 
 from loopwright.bus.names import is_token
 from loopwright.deploy import evaluating, logs
+from loopwright.deploy.evals.conversations import conversations_at
 from loopwright.deploy.evals.runs import FOLDER
 from loopwright.deploy.evaluating import Wanted
 from loopwright.deploy.verbs.options import json_option
@@ -110,5 +111,11 @@ def show(ctx: click.Context, /, run: str, **options: Any) -> None:
 @shown_options
 @click.pass_context
 def import_(ctx: click.Context, /, path: Path, **options: Any) -> None:
-    """Print the same of a run that was recorded elsewhere, and keep it: PATH is a τ-bench file, or a folder of them."""
+    """Print the same of a run that was recorded elsewhere, and keep it: PATH is a τ-bench file, or a folder of them.
+
+    Of conversations that failed, in files whose names end in .jsonl, it prints whom we blame, without any model, and
+    how often people agree: exactly on the agent, exactly on the turn, and within three turns of it.
+    """
+    if conversations := conversations_at(path):
+        ctx.exit(evaluating.import_conversations(conversations, wanted_of(options)))
     ctx.exit(evaluating.import_runs(path, wanted_of(options)))
