@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Any
 
-from . import child, frames, keeper, preload
+from . import child, command, frames, keeper, preload
 from .run import Live, Run
 from .workshop import Workshop
 
@@ -31,6 +31,9 @@ class Server:
     def serve(self) -> None:
         """Answer orders until the other side goes away."""
         while (order := self.next()) is not None:
+            if "words" in order:
+                self.answer(order, command.live)
+                continue
             if self._resident and child.PYTEST and order["lean"] and not order["explain"]:
                 self._resident = False
                 self.workshop.lay_out({})
