@@ -6,6 +6,7 @@ from functools import partial
 
 import anyio
 
+from loopwright.actors.faults import blame_of, record_of
 from loopwright.actors.ledger import known_of
 from loopwright.bus import Bus, Outcome, Trajectory
 from loopwright.bus.client import Goals
@@ -107,8 +108,10 @@ async def trial(bus: Bus, each: Planned) -> Trial:
     """Return what a trial came to; its goal is submitted unless that was done before."""
     outcome = await ended(bus, each)
     entries = await Trajectory(bus, each.goal).so_far()
-    standings = [known.decision.standing for known in await known_of(bus, each.goal)]
-    return trial_of(each.case.name, each.repetition, outcome, entries, standings)
+    decisions = await known_of(bus, each.goal)
+    fault = blame_of(record_of(decisions[0].decision, decisions[0].seq, entries)).fault if decisions else None
+    standings = [known.decision.standing for known in decisions]
+    return trial_of(each.case.name, each.repetition, outcome, entries, standings, fault)
 
 
 async def ended(bus: Bus, each: Planned) -> Outcome:

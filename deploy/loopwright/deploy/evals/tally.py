@@ -81,7 +81,7 @@ class Tally(BaseModel):
     stops: dict[str, int]
     """Trials by their stop reason, those apart left out."""
     faults: dict[str, int]
-    """Failed trials by the class of what kept them from succeeding."""
+    """Failed trials by whose fault it was."""
     apart: dict[str, int]
     """Trials that say nothing of the loop, by why."""
 

@@ -6,8 +6,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from loopwright.actors.faults.fault import SURE, Fault
 from loopwright.actors.standing import Standing
 from loopwright.bus import Entry, Evaluation, FailureClass, Outcome, Result, Status, StepOrder, StopReason, Usage
+from loopwright.bus.messages import FaultClass
 
 CURVE = 200
 """Points of a score curve that are kept."""
@@ -47,20 +49,28 @@ class Trial(BaseModel):
     seconds: float = 0.0
     usage: Usage = Usage()
     fault: str = ""
-    """The class of what kept it from succeeding."""
+    """Whose fault it was that it was not accepted: model, agent, loop, tool, environment, evaluator or unknown."""
 
 
 def trial_of(
-    case: str, repetition: int, outcome: Outcome, entries: Sequence[Entry], standings: Iterable[Standing]
+    case: str,
+    repetition: int,
+    outcome: Outcome,
+    entries: Sequence[Entry],
+    standings: Iterable[Standing],
+    fault: Fault | None = None,
 ) -> Trial:
-    """Return what a goal came to: `entries` is its record, `standings` where each decision on it has left it."""
+    """Return what a goal came to: `entries` is its record, `standings` where each decision on it has left it.
+
+    `fault` is what is blamed for it.
+    """
     passed = outcome.status is Status.COMPLETED
     return Trial(
         case=case,
         repetition=repetition,
         goal=outcome.goal,
         passed=passed,
-        apart=None if passed else apart(outcome, entries),
+        apart=None if passed else apart(outcome, entries, fault),
         reason=outcome.reason.value,
         why=outcome.why,
         score=outcome.score,
@@ -70,7 +80,7 @@ def trial_of(
         false_successes=outcome.false_successes,
         seconds=outcome.seconds,
         usage=outcome.usage,
-        fault="" if passed else fault_of(outcome),
+        fault=fault.fault.value if fault and not passed else "",
     )
 
 
@@ -80,12 +90,7 @@ def accepted_at(outcome: Outcome) -> int:
     return outcome.attempts if planned or outcome.best_attempt is None else outcome.best_attempt
 
 
-def fault_of(outcome: Outcome) -> str:
-    """Return the class of what kept a goal from succeeding, where it names one."""
-    return outcome.fault.kind.value if outcome.fault else ""
-
-
-def apart(outcome: Outcome, entries: Sequence[Entry]) -> Apart | None:
+def apart(outcome: Outcome, entries: Sequence[Entry], fault: Fault | None) -> Apart | None:
     """Return why a goal that was not accepted says nothing of its loop; None: it says that the loop failed."""
     match outcome.reason:
         case StopReason.NO_ROLE:
@@ -97,7 +102,7 @@ def apart(outcome: Outcome, entries: Sequence[Entry]) -> Apart | None:
         case StopReason.DEADLINE if waited_in_vain(entries):
             return Apart.INFRASTRUCTURE
         case StopReason.ERROR | StopReason.STEP_TIMEOUT:
-            return apart_by_failure(entries)
+            return apart_by_failure(entries) or apart_by_fault(fault)
         case _:
             return None
 
@@ -116,6 +121,14 @@ def apart_by_failure(entries: Sequence[Entry]) -> Apart | None:
         return Apart.INFRASTRUCTURE
     is_evaluator = isinstance(failed[-1], Evaluation)
     return Apart.EVALUATOR if is_evaluator and failed[-1].failure.kind in OUT_OF_ORDER else None
+
+
+def apart_by_fault(fault: Fault | None) -> Apart | None:
+    """Return what is blamed for certain, if it is not the loop."""
+    if fault is None or fault.confidence < SURE:
+        return None
+    blamed = {FaultClass.ENVIRONMENT: Apart.INFRASTRUCTURE, FaultClass.EVALUATOR: Apart.EVALUATOR}
+    return blamed.get(fault.fault)
 
 
 def waited_in_vain(entries: Sequence[Entry]) -> bool:

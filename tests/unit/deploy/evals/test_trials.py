@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from loopwright.actors.faults import Fault
 from loopwright.actors.loop import Loop
 from loopwright.actors.standing import Best, Standing
 from loopwright.bus import (
@@ -19,7 +20,7 @@ from loopwright.bus import (
     StopReason,
     Subject,
 )
-from loopwright.bus.messages import Message, Status
+from loopwright.bus.messages import FaultClass, Message, Status
 from loopwright.deploy.evals.trials import Apart, curve_of, score_after, trial_of
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -94,6 +95,23 @@ def test_a_deadline_while_a_worker_may_have_been_at_work_is_the_loops(said: tupl
 def test_the_last_failure_tells_whose_error_it_was(answer: Message, why: Apart | None) -> None:
     for reason in (StopReason.ERROR, StopReason.STEP_TIMEOUT):
         assert apart(reason, record((0, order()), (1, result(FailureClass.CRASHED)), (2, answer), (3, result()))) is why
+
+
+@pytest.mark.parametrize(
+    ("fault", "confidence", "why"),
+    [
+        (FaultClass.ENVIRONMENT, 0.9, Apart.INFRASTRUCTURE),
+        (FaultClass.EVALUATOR, 1.0, Apart.EVALUATOR),
+        (FaultClass.EVALUATOR, 0.5, None),
+        (FaultClass.AGENT, 1.0, None),
+    ],
+)
+def test_an_error_that_is_blamed_for_certain_on_others_is_theirs(
+    fault: FaultClass, confidence: float, why: Apart | None
+) -> None:
+    outcome = Outcome(goal="g", loop="l", status=Status.FAILED, reason=StopReason.ERROR)
+    trial = trial_of("c", 1, outcome, [], [], Fault(fault=fault, confidence=confidence))
+    assert (trial.apart, trial.fault) == (why, fault.value)
 
 
 def test_what_was_accepted_counts_whatever_failed_on_the_way() -> None:
