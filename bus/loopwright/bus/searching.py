@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 from loopwright.bus.answers import PERSISTENCE, translated
 from loopwright.bus.buckets import last_in, place
@@ -68,7 +69,7 @@ class Index:
         async with self._lock:
             await self._catch_up()
             while True:
-                keys = self.match(text, labels, limit)
+                keys = await anyio.to_thread.run_sync(self.match, text, labels, limit)  # common words take a while
                 found = {key: await lesson(self._bus, key) for key in keys}
                 for key in (key for key in keys if found[key] is None):
                     self.drop(key)
@@ -92,7 +93,7 @@ class Index:
     def begin(self) -> None:
         """Begin with an empty index."""
         self.close()
-        self._db = sqlite3.connect(":memory:", isolation_level=None)
+        self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)  # one at a time
         self._db.execute(TABLE)
         self._made, self._seen, self._rows = anyio.current_time(), 0, {}
 
