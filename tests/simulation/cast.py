@@ -7,7 +7,19 @@ from typing import Any
 
 import anyio
 
-from loopwright.actors import Attempt, Bounds, Loop, Retriable, Step, StepFailed, Verdict, Worker, evaluator, worker
+from loopwright.actors import (
+    Attempt,
+    Bounds,
+    Loop,
+    Person,
+    Retriable,
+    Step,
+    StepFailed,
+    Verdict,
+    Worker,
+    evaluator,
+    worker,
+)
 from loopwright.bus.messages import FailureClass
 from loopwright.tools import Done, IdempotencyKey, NotDone, Tool, tool
 
@@ -26,6 +38,20 @@ LOOPS = (
     Loop(name="measured", work="make", judges=("near",), acceptance="accept", baseline=True, bounds=BOUNDS),
     Loop(name="voting", work="make", judges=("near", "far"), vote="any", checks=("sure",), bounds=BOUNDS),
     Loop(name="planned", plan="plan", work="make", judges=("near",), bounds=BOUNDS),
+    Loop(
+        name="asked",
+        work="make",
+        judges=("near", "boss"),
+        people={"boss": Person(within=1.0, default=True)},
+        bounds=BOUNDS,
+    ),
+    Loop(
+        name="questioned",
+        work="owner",
+        judges=("near",),
+        people={"owner": Person(within=0.5, default={"number": 1})},
+        bounds=BOUNDS,
+    ),
     FORSAKEN,
     Loop(name="hasty", work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"deadline": 0.6})),
 )

@@ -2,18 +2,21 @@
 
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
-from loopwright.actors.decide import decide, sends
+from loopwright.actors.asking import ASKED, timer_id, waited_for
+from loopwright.actors.decide import decide
 from loopwright.actors.decision import CARRIED, Decision
 from loopwright.actors.evolve import fold
 from loopwright.actors.hearing import MODELS
+from loopwright.actors.orchestrator import follows
 from loopwright.actors.standing import Standing
 from loopwright.actors.suspects import ENOUGH
 from loopwright.actors.unserved import UNSERVED, roles_waited_for
 from loopwright.bus.envelope import read_at
 from loopwright.bus.letters import REASON
-from loopwright.bus.messages import Effect, EffectPhase, Ended, Message, Outcome, StepOrder, StopReason, Timer
+from loopwright.bus.messages import Due, Effect, EffectPhase, Ended, Message, Outcome, StepOrder, StopReason, Timer
 from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, NOBODY, TIMERS, Subject
 from tests.simulation.broker import Broker
@@ -24,6 +27,7 @@ from tests.simulation.store import ROLLUP, Kept, Stream
 ONCE = frozenset({"decision", "step", "result", "eval", "event"})
 """Kinds of which each place holds one message for ever."""
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 SLOW = 8.0
 """Seconds that a key may take to whoever listens, and a decision to the broker."""
 MOST = ENOUGH + 4
@@ -148,7 +152,7 @@ class Auditor:
         self.standings[goal] = decision.standing
         if roles_waited_for(decision.standing):
             self.waited.add(goal)
-        following = list(sends(decision.standing, decision.events))
+        following = follows(decision.standing, decision.events, None, NEVER)
         ordered = any(isinstance(message, StepOrder) for message in following)
         self.demand(not (decision.standing.over and ordered), f"{goal} orders a step at its end")
         orders = [each for each in following if isinstance(each, StepOrder)]
@@ -236,8 +240,20 @@ class Auditor:
             self.demand(known, f"{kept.subject} was let go, and nobody knew its goal")
             return
         message = read_at(MODELS[subject.kind], subject, kept.data or b"{}", kept.headers)
+        if isinstance(message, Due) and message.id.startswith(ASKED):
+            self.answered_by_default(standing, message)
         at = self.broker.date(kept.at)
         self.demand(not decide(standing, message, at), f"{kept.subject} was let go unheard")
+
+    def answered_by_default(self, standing: Standing, due: Due) -> None:
+        """Look at a time that has come at which a person should have answered: somebody has, or nobody waits."""
+        step = standing.step
+        for number, role in waited_for(standing):
+            place = f"lw.v1.eval.default.{due.goal}.{step}.{number}.{role}"
+            if role == standing.maker:
+                place = f"lw.v1.result.default.{due.goal}.{step}.{number}"
+            ours = timer_id(step, number, role) == due.id
+            self.demand(not ours or place in self.there, f"{due.id} of {due.goal} was let go, and nobody has answered")
 
     def is_at_rest(self, goals: list[str]) -> bool:
         """Tell whether every goal has ended and nothing waits any more."""

@@ -5,6 +5,7 @@ from loopwright.actors.errors import StepFailed as StepFailed
 from loopwright.actors.loop import Bounds as Bounds
 from loopwright.actors.loop import Loop as Loop
 from loopwright.actors.orchestrator import Orchestrator as Orchestrator
+from loopwright.actors.person import Person as Person
 from loopwright.actors.plan import Plan as Plan
 from loopwright.actors.plan import PlannedStep as PlannedStep
 from loopwright.actors.voting import Quorum as Quorum

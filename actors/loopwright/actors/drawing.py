@@ -15,14 +15,14 @@ def boxes(loop: Loop) -> Iterator[str]:
     """Yield who is there."""
     yield 'goal(["goal"])'
     if loop.plan:
-        yield f'plan["plan<br/>{loop.plan}"]'
-    yield f'work["work<br/>{loop.work}"]'
+        yield f'plan["plan<br/>{named(loop, loop.plan)}"]'
+    yield f'work["work<br/>{named(loop, loop.work)}"]'
     yield f'subgraph judging["{loop.panel.in_words()}"]'
-    yield from (f'    check{number}[/"check<br/>{role}"/]' for number, role in enumerate(loop.checks))
+    yield from (f'    check{number}[/"check<br/>{named(loop, role)}"/]' for number, role in enumerate(loop.checks))
     yield from (f'    judge{number}{{"judge<br/>{weighed(loop, role)}"}}' for number, role in enumerate(loop.judges))
     yield "end"
     if loop.acceptance:
-        yield f'acceptance{{"acceptance<br/>{loop.acceptance}"}}'
+        yield f'acceptance{{"acceptance<br/>{named(loop, loop.acceptance)}"}}'
     yield 'accepted(["accepted"])'
     yield f'stopped(["stopped by the first of<br/>{bounds(loop.bounds)}"])'
 
@@ -30,7 +30,12 @@ def boxes(loop: Loop) -> Iterator[str]:
 def weighed(loop: Loop, judge: str) -> str:
     """Return a judge, with what it weighs where that is not the same for all."""
     weight = loop.panel.weight(judge)
-    return judge if weight == 1 else f"{judge}, weighs {weight:g}"
+    return named(loop, judge) if weight == 1 else f"{named(loop, judge)}, weighs {weight:g}"
+
+
+def named(loop: Loop, role: str) -> str:
+    """Return a role; people are told from processes."""
+    return f"{role}, a person" if role in loop.people else role
 
 
 def arrows(loop: Loop) -> Iterator[str]:

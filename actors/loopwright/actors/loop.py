@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from loopwright.actors.design import Design, Flaw, Path
+from loopwright.actors.design import Design, Flaw, Path, meant
+from loopwright.actors.person import Person
 from loopwright.actors.voting import Panel, Vote
 from loopwright.bus.messages import Limits, Seconds
 from loopwright.bus.names import Token
@@ -56,6 +57,8 @@ class Loop(Design):
     """The roles whose evaluators run something: tests, a linter, a schema. Each must pass, however the judges vote."""
     acceptance: Token | None = None
     """The role of an evaluator that the generator never sees; asked where the goal brings what it needs."""
+    people: dict[Token, Person] = Field(default_factory=dict[Token, Person])
+    """The roles among these that people serve."""
     baseline: bool = False
     """Whether the input is judged as it stands before anything is made; the goal may be met already."""
     bounds: Bounds = Bounds()
@@ -67,8 +70,8 @@ class Loop(Design):
 
     @property
     def roles(self) -> tuple[Token, ...]:
-        """Every role that somebody has to serve."""
-        return tuple(role for _, role in self.parts())
+        """Every role that some process has to serve."""
+        return tuple(role for _, role in self.parts() if role not in self.people)
 
     def parts(self) -> Iterator[tuple[Path, Token]]:
         """Yield every role, and where the design names it."""
@@ -84,9 +87,23 @@ class Loop(Design):
         """Yield what is wrong between its parts."""
         yield from self._roles_with_two_parts()
         yield from self.panel.flaws()
+        yield from self._flaws_of_people()
         if self.plan and self.baseline:
             why = "a loop with a plan has no baseline: before it is planned there is nothing to judge."
             yield Flaw(("baseline",), why)
+
+    def _flaws_of_people(self) -> Iterator[Flaw]:
+        """Yield what is wrong with who is asked."""
+        parts = {role: place[0] for place, role in self.parts()}
+        for role, person in self.people.items():
+            if role not in parts:
+                yield Flaw(("people", role), f"{role} is no role of this loop{meant(role, parts)}")
+            elif parts[role] in {"checks", "judges", "acceptance"} and not isinstance(person.default, bool | None):
+                why = f"{role} judges, so the default is true or false: whether what is asked about passes."
+                yield Flaw(("people", role, "default"), why)
+            if person.within >= self.bounds.deadline:
+                why = f"the goal ends after {self.bounds.deadline:g} seconds, before {role} has had {person.within:g}."
+                yield Flaw(("people", role, "within"), why)
 
     def _roles_with_two_parts(self) -> Iterator[Flaw]:
         """Yield the roles that stand twice: an evaluator's order would take the other's place."""

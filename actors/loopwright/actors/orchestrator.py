@@ -13,8 +13,10 @@ from functools import partial
 import anyio
 import structlog
 
+from loopwright.actors.asking import ASKED, asked, by_default, give, reminders, timer_id, waited_for
 from loopwright.actors.dead import bury
 from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
+from loopwright.actors.errors import Retriable
 from loopwright.actors.events import Event
 from loopwright.actors.evolve import fold
 from loopwright.actors.hearing import hear, read_goal_of, refused_goal, stand_in, why_unexpected
@@ -116,6 +118,8 @@ class Orchestrator:
         except Unreadable as error:
             await bury(self._bus, delivery, str(error), role="orchestrator")
             message = stand_in(delivery, str(error))
+        if isinstance(message, Due) and message.id.startswith(ASKED):
+            return await self._answer_for(message, delivery)
         goal = str(getattr(message, "goal", ""))
         if message is None or await self._turn(goal, delivery, message):
             return False
@@ -126,8 +130,37 @@ class Orchestrator:
 
     async def _look_again(self, due: Due, at: datetime) -> Message | None:
         """Return what it means that the time has come to look who is there; None if it means nothing."""
-        loaded = await self._ledger.load(due.goal, sure=True)
-        return await self._lookout.look_again(loaded.decision.standing, at) if loaded.decision else None
+        standing = await self._where_it_stands(due.goal)
+        return await self._lookout.look_again(standing, at) if standing else None
+
+    async def _where_it_stands(self, goal: str) -> Standing | None:
+        """Return where a goal stands for certain; None if nobody knows it."""
+        loaded = await self._ledger.load(goal, sure=True)
+        return loaded.decision.standing if loaded.decision else None
+
+    async def _answer_for(self, due: Due, delivery: Delivery) -> bool:
+        """Answer for a person who has not, by default; return True if what was asked is not to be seen yet."""
+        standing = await self._where_it_stands(due.goal)
+        if standing is None:
+            return False
+        waiting = [(n, role) for n, role in waited_for(standing) if timer_id(standing.step, n, role) == due.id]
+        if not waiting:
+            return False  # somebody has answered
+        try:
+            questions = await asked(self._bus, standing)
+        except Retriable as error:
+            log.info("person.later", goal=due.goal, reason=str(error))
+            return True
+        for question in questions:
+            order = question.order
+            if (order.attempt, order.role) in waiting:
+                said = by_default(self._bus, question, standing.loop.people[order.role])
+                try:
+                    await give(self._bus, question, said, cause=delivery_id(delivery))
+                except GuardLost as taken:
+                    log.info("person.faster", subject=str(taken))
+                return False
+        return delivery.deliveries < EARLY
 
     async def _turn(self, goal: str, delivery: Delivery, said: Message | tuple[Event, ...]) -> bool:
         """Take one turn: recall, decide, write, send; read the record if another was faster. False: nobody knows it.
@@ -148,13 +181,13 @@ class Orchestrator:
                 # Whoever decided on it may not have sent yet, whatever we are told of deliveries: a lease lapses, and
                 # a broker that was killed forgets them. A last decision older than the message was not made on it.
                 decided = delivery.stream != LOOP or loaded.revision > delivery.seq
-                if not (decided and await self._repeat(goal, seen, output_in(said, delivery), loaded.revision)):
+                if not (decided and await self._repeat(goal, delivery, output_in(said, delivery), loaded.revision)):
                     reject(loaded, said)
                 elif loaded.decision:
                     await self._lookout.mind(loaded.decision.standing, delivery.time)
                 return True
             try:
-                messages = tuple(sends(after, events, output_in(said, delivery)))
+                messages = follows(after, events, output_in(said, delivery), delivery.time)
                 orders = tuple(message for message in messages if isinstance(message, StepOrder))
                 known = await self._ledger.write(goal, loaded, seen, events, after, orders)
             except GuardLost:
@@ -174,14 +207,16 @@ class Orchestrator:
             return None, None
         return turn(loaded.decision.standing, said, delivery.time)
 
-    async def _repeat(self, goal: str, seen: str, output: Output | None, upto: int) -> bool:
-        """Send again what the decision on `seen` sends: whoever wrote it may have died before sending.
+    async def _repeat(self, goal: str, delivery: Delivery, output: Output | None, upto: int) -> bool:
+        """Send again what the decision on a delivery sends: whoever wrote it may have died before sending.
 
         Return whether there is one.
         """
+        seen = delivery_id(delivery)
         found = [known for known in await self._ledger.decisions(goal, upto=upto) if known.decision.seen == seen]
         for known in found:
-            await self._send(known, tuple(sends(known.decision.standing, known.decision.events, output)))
+            decision = known.decision
+            await self._send(known, follows(decision.standing, decision.events, output, delivery.time))
         return bool(found)
 
     async def _send(self, known: Known, messages: tuple[Message, ...]) -> None:
@@ -217,6 +252,12 @@ class Orchestrator:
                 await self._bus.set_timer(message)
             case _:
                 raise AssertionError(f"nobody sends {type(message).__name__}")
+
+
+def follows(standing: Standing, events: tuple[Event, ...], output: Output | None, at: datetime) -> tuple[Message, ...]:
+    """Return what a decision sends, made on a message of a time: the same whenever it is sent again."""
+    messages = tuple(sends(standing, events, output))
+    return (*messages, *reminders(standing.loop, messages, at))
 
 
 def reject(loaded: Loaded, said: Message | tuple[Event, ...]) -> None:

@@ -24,11 +24,11 @@ class Unserved(Message):
 
 
 def roles_waited_for(standing: Standing) -> tuple[Token, ...]:
-    """Return the roles whose answers a goal waits for, each once."""
+    """Return the roles whose answers a goal waits for, each once; people may take their time."""
     roles: dict[Token, None] = {}
     for attempt in standing.under_way:
         roles.update(dict.fromkeys((standing.maker,) if attempt.phase is Phase.WORKING else attempt.waiting))
-    return tuple(roles)
+    return tuple(role for role in roles if role not in standing.loop.people)
 
 
 def look_again(goal: str, at: datetime, seconds: float) -> Timer:

@@ -38,6 +38,8 @@ class Board:
     """Orders that are not answered, by attempt and judge; no judge for the work itself."""
     panel: Panel | None = None
     """The evaluators, as the goal's loop has them; None while that is not known."""
+    people: frozenset[str] = frozenset()
+    """The roles that people serve, who may take their time."""
     ballots: dict[int, tuple[Ballot, ...]] = field(default_factory=dict[int, tuple[Ballot, ...]])
     """What evaluators said of each attempt that others have yet to speak of."""
     unserved: tuple[str, ...] = ()

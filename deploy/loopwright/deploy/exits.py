@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 
+from loopwright.actors.asking import AnswerRefused, NothingAsked
 from loopwright.actors.retrying import NotRetriable
 from loopwright.bus.errors import (
     BusUnreachable,
@@ -61,11 +62,11 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.TRY_AGAIN
         case NotPermitted():
             return Exit.NOT_PERMITTED
-        case GoalUnknown() | LetterUnknown() | LoopUnknown() | NotInMemory() | RunUnknown():
+        case GoalUnknown() | LetterUnknown() | LoopUnknown() | NotInMemory() | RunUnknown() | NothingAsked():
             return Exit.NOT_FOUND
         case AppRefused() | FileRefused() | LoopRefused() | RunRefused():
             return Exit.USAGE
-        case InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
+        case AnswerRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
             return Exit.USAGE
         case _:
             return Exit.ERROR

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from rich.console import Console
 from rich.table import Table
 
+from loopwright.actors.asking import waited_for
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import nobody_serves, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
@@ -156,7 +157,10 @@ async def waiting_on(bus: Bus, standing: Standing) -> dict[str, JsonValue]:
     """Return the roles whose answers a goal waits for, and what is missing where nobody serves one."""
     roles = roles_waited_for(standing)
     missing = await unserved(bus, roles)
-    told: dict[str, JsonValue] = {"waiting_on": ", ".join(roles)}
+    people = list(dict.fromkeys(role for _, role in waited_for(standing)))
+    told: dict[str, JsonValue] = {"waiting_on": ", ".join([*roles, *people])}
+    if people:
+        told["asked"] = f"`loopwright ask {standing.goal.goal}` shows what {', '.join(people)} is asked."
     return told | ({"missing": " ".join(map(nobody_serves, missing))} if missing else {})
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import anyio
 
 from loopwright.actors.ledger import decisions_of
-from loopwright.actors.voting import Panel
+from loopwright.actors.loop import Loop
 from loopwright.bus import Bus, Entry, Outcome, Run
 from loopwright.bus.envelope import read
 from loopwright.bus.errors import Unreadable
@@ -42,7 +42,8 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
     async def look() -> None:
         nonlocal board
         while screen is not None:
-            missing = [role for role in board.waiting if there.unserved(role) > ABSENT]
+            roles = [role for role in board.waiting if role not in board.people]
+            missing = [role for role in roles if there.unserved(role) > ABSENT]
             board = replace(board, unserved=tuple([role for role in missing if not await serves(bus, role)]))
             await anyio.sleep(1)
 
@@ -52,7 +53,7 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
         tasks.start_soon(look)
         async for entry in run:
             if board.panel is None and isinstance(entry.message, StepOrder):
-                board = replace(board, panel=await panel_of(bus, run.goal))
+                board = designed(board, await loop_of(bus, run.goal))
             board = board.after(entry)
             if told is not None:
                 told(entry)
@@ -63,7 +64,12 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
     return board.outcome
 
 
-async def panel_of(bus: Bus, goal: str) -> Panel | None:
-    """Return the evaluators of a goal, from the loop that its decisions pin; None if nobody can read them."""
+async def loop_of(bus: Bus, goal: str) -> Loop | None:
+    """Return the loop of a goal, which its decisions pin; None if nobody can read them."""
     decisions = await decisions_of(bus, goal)
-    return decisions[0].standing.loop.panel if decisions else None
+    return decisions[0].standing.loop if decisions else None
+
+
+def designed(board: Board, loop: Loop | None) -> Board:
+    """Return the board with what is to be known of its goal's loop."""
+    return replace(board, panel=loop.panel, people=frozenset(loop.people)) if loop else board

@@ -1,0 +1,152 @@
+"""What the verbs do by which a person is asked, and answers."""
+
+import getpass
+import json
+from datetime import UTC, datetime
+
+import click
+from pydantic import JsonValue
+
+from loopwright.actors.answering import result
+from loopwright.actors.asking import AnswerRefused, Asked, NothingAsked, asked, give, verdict
+from loopwright.actors.work import Made
+from loopwright.bus import Bus, Evaluation, Result, connect_bus
+from loopwright.bus.errors import GoalUnknown, GuardLost
+from loopwright.deploy.exits import Exit
+from loopwright.deploy.lettering import age_in_words, columns, visible
+from loopwright.deploy.listing import goals_with_a_deadline, where_it_stands
+
+SCHEMA_VERSION = 1
+SHOWN = 12
+"""Digits of a digest that a person is shown, and that are enough."""
+
+
+async def ask(goal: str | None, as_json: bool) -> int:
+    """Show what people are asked, by one goal or by all."""
+    async with connect_bus() as bus:
+        found = [each for name in await goals_of(bus, goal) for each in await questions(bus, name)]
+    if as_json:
+        for each in found:
+            click.echo(json.dumps(facts(each)))
+    elif not found:
+        click.echo("Nobody is asked anything.", err=True)
+    elif goal is None:
+        click.echo("\n".join(rows(found)))
+    else:
+        click.echo("\n\n".join(map(in_words, found)))
+    return Exit.DONE
+
+
+async def judge(goal: str, digest: str, passed: bool, why: str) -> int:
+    """Pass or refuse exactly what a person was asked about."""
+    async with connect_bus() as bus:
+        question = await the_one(bus, goal, digest)
+        if question.order.judge is None:
+            role = question.order.role
+            raise AnswerRefused(f"{role} is asked a question: `loopwright answer {goal} {digest} ANSWER`.")
+        await given(bus, question, verdict(bus, question, passed, why, person=getpass.getuser()))
+    return Exit.DONE
+
+
+async def answer(goal: str, digest: str, output: JsonValue) -> int:
+    """Answer a question."""
+    async with connect_bus() as bus:
+        question = await the_one(bus, goal, digest)
+        if question.order.judge is not None:
+            role = question.order.role
+            raise AnswerRefused(f"{role} is asked to judge: `loopwright approve {goal} {digest}`, or `deny`.")
+        await given(bus, question, result(bus, question.order, Made(output=output)))
+    return Exit.DONE
+
+
+async def given(bus: Bus, question: Asked, said: Result | Evaluation) -> None:
+    """Put an answer on record.
+
+    Raises:
+        AnswerRefused: somebody was faster, or nobody was in time.
+    """
+    try:
+        await give(bus, question, said)
+    except GuardLost:
+        raise AnswerRefused("It was answered already; the first answer counts.") from None
+
+
+async def goals_of(bus: Bus, goal: str | None) -> list[str]:
+    """Return the goals to look at."""
+    return [goal] if goal is not None else sorted(await goals_with_a_deadline(bus))
+
+
+async def questions(bus: Bus, goal: str) -> list[Asked]:
+    """Return what a goal asks people.
+
+    Raises:
+        GoalUnknown: there is no such goal.
+    """
+    found = await where_it_stands(bus, goal)
+    if found is None:
+        raise GoalUnknown(goal)
+    return await asked(bus, found[0])
+
+
+async def the_one(bus: Bus, goal: str, digest: str) -> Asked:
+    """Return what a goal asks under a digest, or under the beginning of one.
+
+    Raises:
+        NothingAsked: nothing, or several things.
+    """
+    found = [each for each in await questions(bus, goal) if each.digest.startswith(digest)]
+    if len(found) != 1:
+        raise NothingAsked(goal, digest)
+    return found[0]
+
+
+def facts(question: Asked) -> dict[str, JsonValue]:
+    """Return all that is asked."""
+    order = question.order
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "goal": order.goal,
+        "digest": question.digest,
+        "role": order.role,
+        "step": order.step,
+        "attempt": order.attempt,
+        "judge": order.judge is not None,
+        "until": question.until.isoformat(timespec="seconds"),
+        "input": order.input,
+        "task": order.task,
+        "before": order.before,
+        "output": question.output,
+    }
+
+
+def rows(found: list[Asked]) -> list[str]:
+    """Return one line for each thing that is asked."""
+    table: list[tuple[str, ...]] = [("goal", "digest", "role", "left", "asks")]
+    return columns(table + [(*place_of(each), json.dumps(subject_of(each), ensure_ascii=False)[:80]) for each in found])
+
+
+def place_of(question: Asked) -> tuple[str, ...]:
+    """Return who asks whom, and how long it will wait."""
+    order, left = question.order, age_in_words(question.until - datetime.now(UTC))
+    return order.goal, question.digest[:SHOWN], order.role, left
+
+
+def subject_of(question: Asked) -> JsonValue:
+    """Return what is to be judged, or what is asked."""
+    order = question.order
+    if order.judge is not None:
+        return question.output
+    return order.input if order.task is None else order.task
+
+
+def in_words(question: Asked) -> str:
+    """Return all of what is asked for a person, nothing of it hidden."""
+    goal, digest, role, left = place_of(question)
+    words = ("approve", "deny") if question.order.judge is not None else ("answer",)
+    what = "to judge exactly this" if question.order.judge is not None else "this"
+    about = f"step {question.order.step}, attempt {question.order.attempt}"
+    told = [f"{role} is asked {what} by {goal} ({about}), {left} left:"]
+    told += [visible(json.dumps(subject_of(question), ensure_ascii=False, indent=2)), ""]
+    if question.order.judge is not None:
+        told += ["It was asked for with:", visible(json.dumps(question.order.input, ensure_ascii=False, indent=2)), ""]
+    return "\n".join([*told, *(f"loopwright {word} {goal} {digest}" for word in words)])
