@@ -1,5 +1,6 @@
 """What must hold in every world, looked at after everything that the broker stores or lets go."""
 
+import json
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -123,8 +124,11 @@ class Auditor:
             self.demand(not again, f"a second message in the place of {kept.subject}")
         match subject.kind:
             case "decision":
-                record = kept.headers.get(CARRIED, "").encode() or kept.data
-                self.decided(subject["goal"], Decision.read(record, self.firsts.get(subject["goal"])), kept.subject)
+                record, order = kept.headers.get(CARRIED, ""), None
+                if record:
+                    order = json.loads(kept.data)
+                decision = Decision.read(record or kept.data, self.firsts.get(subject["goal"]), order)
+                self.decided(subject["goal"], decision, kept.subject)
             case "timer" if subject["id"] == UNSERVED:
                 self.mind(subject["goal"])
             case "effect":

@@ -45,6 +45,8 @@ from loopwright.bus.messages import (
 
 DEADLINE = "deadline"
 BASELINE = 0
+HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage")
+"""What a decision keeps of a verdict; what it says in words stays where it is."""
 
 
 def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...] = ()) -> tuple[Event, ...]:
@@ -106,7 +108,7 @@ def hear_result(standing: Standing, result: Result) -> tuple[Event, ...]:
         return (Failed(attempt=attempt.number, failure=result.failure, usage=result.usage),)
     if standing.step == PLAN:
         return (hear_plan(result),)
-    return (Produced(attempt=attempt.number, size=result.size, usage=result.usage),)
+    return (Produced.of(attempt=attempt.number, size=result.size, usage=result.usage),)
 
 
 def hear_plan(result: Result) -> Event:
@@ -129,8 +131,7 @@ def hear_verdict(standing: Standing, verdict: Evaluation) -> tuple[Event, ...]:
     if verdict.failure is not None:
         failed = Failed(attempt=attempt.number, failure=verdict.failure, judge=verdict.judge, usage=verdict.usage)
         return (failed,)
-    kept = verdict.model_dump(include={"attempt", "judge", "passed", "score", "pick", "rejected"})
-    return (Judged(**kept, usage=verdict.usage),)
+    return (Judged.of(**{name: getattr(verdict, name) for name in HEARD}),)
 
 
 def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, ...]:
@@ -148,13 +149,13 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, .
     if stop is not None:
         return (Over(outcome=outcome_of(standing, stop, at)),)
     if may_begin(standing.under_way, standing.bounds.width):
-        return (Began(attempt=standing.begun + 1),)
+        return (Began.of(attempt=standing.begun + 1),)
     return ()
 
 
 def next_step(standing: Standing, at: datetime) -> tuple[Event, ...]:
     """Return what goes on to the next step of the plan; attempts at this one that are under way come too late."""
-    advanced = Advanced()
+    advanced = Advanced.of()
     return (advanced, *go_on(evolve(standing, advanced), None, at))
 
 
@@ -197,7 +198,7 @@ def wants_acceptance(standing: Standing, event: Judged | Failed) -> bool:
 def work(standing: Standing, attempt: int) -> StepOrder:
     """Return the order to make a result."""
     goal, loop = standing.goal, standing.loop
-    return StepOrder(
+    return StepOrder.of(
         goal=goal.goal,
         loop=loop.name,
         step=standing.step,
@@ -216,7 +217,7 @@ def evaluation(standing: Standing, attempt: int, judge: str, output: Output | No
     """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
     addressed = {"role": judge, "judge": judge, "acceptance": hidden, "best": None, "output": output}
-    return work(standing, attempt).model_copy(update=addressed)
+    return work(standing, attempt).but(**addressed)
 
 
 def unreadable_result(goal: str, step: str, attempt: int, why: str) -> Result:

@@ -37,7 +37,7 @@ def evolve(standing: Standing | None, event: Event) -> Standing:
         case Advanced():
             return at_step(standing, standing.ahead, before=standing.best.pick if standing.best else None)
         case Over():
-            return standing.but(outcome=event.outcome, under_way=())
+            return standing.but(outcome=event.outcome, under_way=(), task=None, before=None)
 
 
 def fold(standing: Standing | None, events: Iterable[Event]) -> Standing | None:
@@ -51,9 +51,9 @@ def begin(standing: Standing, number: int) -> Standing:
     """Begin an attempt; the baseline goes to the evaluators at once."""
     evaluators = standing.loop.panel.everybody
     if number == 0:
-        attempt = Attempt(number=0, phase=Phase.JUDGING, waiting=evaluators)
+        attempt = Attempt.of(number=0, phase=Phase.JUDGING, waiting=evaluators)
     else:
-        attempt = Attempt(number=number, phase=Phase.WORKING)
+        attempt = Attempt.of(number=number, phase=Phase.WORKING)
     return standing.but(
         under_way=(*standing.under_way, attempt),
         begun=max(standing.begun, number),
@@ -88,7 +88,7 @@ def judge(standing: Standing, event: Judged) -> Standing:
     standing = spent(standing, event.usage)
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
-    return cast(standing, attempt, Ballot(role=event.judge, passed=event.passed, score=event.score), event.pick)
+    return cast(standing, attempt, Ballot.of(role=event.judge, passed=event.passed, score=event.score), event.pick)
 
 
 def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue = None) -> Standing:
@@ -141,7 +141,7 @@ def won(standing: Standing, number: int) -> Standing:
     """Make the attempt the best one, unless an earlier one was accepted: the goal is met."""
     standing = moved(standing, number, Mark.PASSED)
     attempt = known(standing, number)
-    best = Best(attempt=number, score=attempt.score, pick=attempt.pick)
+    best = Best.of(attempt=number, score=attempt.score, pick=attempt.pick)
     if standing.accepted and standing.best and standing.best.attempt < number:
         best = standing.best
     standing = with_baseline(standing, attempt)
@@ -158,7 +158,7 @@ def settled(standing: Standing, number: int) -> Standing:
         return closed(standing, attempt)
     floor = standing.best.score if standing.best else (standing.baseline or 0.0)
     if attempt.score > floor or (standing.best is None and standing.baseline is None):
-        return closed(standing, attempt, Best(attempt=number, score=attempt.score, pick=attempt.pick))
+        return closed(standing, attempt, Best.of(attempt=number, score=attempt.score, pick=attempt.pick))
     return closed(standing, attempt)
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import anyio
 import structlog
 
-from loopwright.actors.decision import CARRIED, Decision, carried_by
+from loopwright.actors.decision import CARRIED, Decision, on_record
 from loopwright.actors.events import Event
 from loopwright.actors.standing import Standing
 from loopwright.bus.connection import Bus
-from loopwright.bus.envelope import Envelope, encode
+from loopwright.bus.envelope import DEEPER, GROWTH, MAX_DEPTH, MAX_REFERENCED, Envelope, encode, parse_json
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import StepOrder
+from loopwright.bus.plain import JsonValue
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import NOBODY, Subject, decisions_on
 
@@ -95,8 +96,7 @@ class Ledger:
         """
         bus, number = self._bus, loaded.decision.number + 1 if loaded.decision else 1
         decision = Decision.model_construct(number=number, seen=seen, events=events, standing=after)
-        record = decision.record()
-        order = carried_by(orders, record)
+        record, order = on_record(decision, orders)
         envelope = Envelope(f"{goal}-decision-{number}", f"/loopwright/{bus.name}", goal, seen)
         if order is None:
             subject = Subject.of("decision", ns=bus.ns, goal=goal, role=NOBODY, step=NOBODY, attempt=number)
@@ -148,14 +148,28 @@ async def read_decision(bus: Bus, stored: Stored, first: Decision | None = None)
     """Return the decision in a message; None if it holds something else. A later one needs the goal's first."""
     try:
         subject = Subject.parse(stored.subject)
-        by_itself = subject["role"] == NOBODY
-        record = await bus.body(stored.data, stored.headers) if by_itself else stored.headers.get(CARRIED, "").encode()
-        decision = Decision.read(record, first)
+        body = await bus.body(stored.data, stored.headers)
+        if subject["role"] == NOBODY:
+            decision = Decision.read(body, first)
+        else:
+            decision = Decision.read(stored.headers.get(CARRIED, ""), first, order_in(body))
         refuse_another_goal(decision, subject["goal"])
     except Unreadable as error:
         log.warning("decision.unreadable", subject=stored.subject, seq=stored.seq, reason=str(error)[:200])
         return None
     return decision
+
+
+def order_in(body: bytes) -> dict[str, JsonValue]:
+    """Return the order in a message.
+
+    Raises:
+        Unreadable: there is none.
+    """
+    order = parse_json(body, size=GROWTH * MAX_REFERENCED, depth=MAX_DEPTH + DEEPER)
+    if not isinstance(order, dict):
+        raise Unreadable("the order that it stands beside is none")
+    return order
 
 
 def refuse_another_goal(decision: Decision, wanted: str) -> None:

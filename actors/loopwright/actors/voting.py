@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from loopwright.actors.design import Design, Flaw, meant
 from loopwright.bus.messages import FailureClass
 from loopwright.bus.names import Token
+from loopwright.bus.values import Value
 
 SLACK = 1e-9
 """By how much a sum of weights may miss the threshold: seven tenths and two times one tenth are nine tenths."""
@@ -65,7 +66,7 @@ type Vote = Annotated[
 ]
 
 
-class Ballot(BaseModel):
+class Ballot(Value):
     """What one evaluator said of an attempt."""
 
     model_config = ConfigDict(frozen=True)

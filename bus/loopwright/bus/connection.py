@@ -15,7 +15,7 @@ from loopwright.bus.answers import ANSWER, address_of, is_unavailable, persisten
 from loopwright.bus.blobs import Blobs
 from loopwright.bus.ends import Ends
 from loopwright.bus.envelope import BODY as BODY  # noqa: PLC0414 - others find it here
-from loopwright.bus.envelope import TYPE, Envelope, encode, read_at
+from loopwright.bus.envelope import TYPE, Envelope, encode, read_at, traits
 from loopwright.bus.errors import GuardLost, IntakeFull, Refused, Unreadable
 from loopwright.bus.inbox import Delivery, Inbox
 from loopwright.bus.messages import Due, Message, Timer
@@ -61,7 +61,7 @@ class Bus:
             IntakeFull: the queue of goals takes no more.
             BusUnreachable: no answer for a minute.
         """
-        kind = str(type(message).model_fields["kind"].default)
+        kind = traits(type(message)).kind
         goal = str(getattr(message, "goal", ""))
         headers = Envelope(id, f"/loopwright/{self.name}", goal=goal, cause=cause).headers(kind)
         return await self.write(str(subject), encode(message), headers, guard=guard)
@@ -104,8 +104,8 @@ class Bus:
         """Write bytes as they are; see `publish`. The guard is on the last message that `guarded` matches, if given."""
         if guard is not None:
             # A guard alone tells who was first; the dedupe window would call a rival's write ours.
-            headers = {name: value for name, value in headers.items() if name != "Nats-Msg-Id"}
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(guard)
+            headers = {**headers, "Nats-Expected-Last-Subject-Sequence": str(guard)}
+            headers.pop("Nats-Msg-Id", None)
             if guarded:
                 headers["Nats-Expected-Last-Subject-Sequence-Subject"] = guarded
         if len(data) > BY_REFERENCE:

@@ -7,7 +7,8 @@ The body is the message, the headers say what it is: ``ce-id`` (also ``Nats-Msg-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
+from functools import cache
+from typing import NamedTuple, cast
 
 from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json
@@ -86,8 +87,13 @@ class Envelope:
             "ce-time": self.time.isoformat(),
             "content-type": "application/json",
         }
-        extra = {"ce-correlationid": self.goal, "ce-causationid": self.cause, "traceparent": self.trace}
-        return headers | {name: value for name, value in extra.items() if value}
+        if self.goal:
+            headers["ce-correlationid"] = self.goal
+        if self.cause:
+            headers["ce-causationid"] = self.cause
+        if self.trace:
+            headers["traceparent"] = self.trace
+        return headers
 
 
 def encode(message: Message) -> bytes:
@@ -120,18 +126,33 @@ def read_at[M: Message](model: type[M], subject: Subject, data: bytes, headers: 
     body = body_of(model, data, headers)
     if not isinstance(body, dict):
         raise Unreadable("its body is not a JSON object")
-    told: dict[str, JsonValue] = {name: value for name, value in subject.told().items() if name in model.model_fields}
-    for name, value in told.items():
-        if body.get(name, value) != value:
+    known = traits(model).names
+    for name, value in subject.told().items():
+        if name not in known:
+            continue
+        if body.setdefault(name, value) != value:
             raise Unreadable(f"its body speaks of the {name} {str(body[name])[:80]!r}, and its subject of {value!r}")
-    return validate(model, {**body, **told})
+    return validate(model, body)
+
+
+class Traits(NamedTuple):
+    """What we ask of a model for every message."""
+
+    kind: str
+    names: frozenset[str]
+
+
+@cache
+def traits(model: type[Message]) -> Traits:
+    """Return the kind of message that a model reads, and the names of its fields."""
+    return Traits(model.model_fields["kind"].default, frozenset(model.model_fields))
 
 
 def body_of(model: type[Message], data: bytes, headers: Mapping[str, str]) -> JsonValue:
     """Return the JSON that should be a message of `model`, out of binary or structured mode."""
     refuse_other_types(model, headers.get("ce-type"))
     size, depth = size_allowed(headers), MAX_DEPTH
-    if model.model_fields["kind"].default in COMPOSED:
+    if traits(model).kind in COMPOSED:
         size, depth = (GROWTH * size if BODY in headers else size), depth + DEEPER
     body = parse_json(data, size=size, depth=depth)
     if headers.get("content-type", "").startswith(STRUCTURED):
@@ -146,7 +167,7 @@ def size_allowed(headers: Mapping[str, str]) -> int:
 
 def refuse_other_types(model: type[Message], declared: object) -> None:
     """Raise unless what a message says of its type fits the model."""
-    kind = model.model_fields["kind"].default
+    kind = traits(model).kind
     if declared is not None and declared != TYPE.format(kind):
         raise Unreadable(f"its type is {str(declared)[:80]!r}, and only {TYPE.format(kind)!r} is understood here")
 
@@ -155,17 +176,22 @@ def parse_json(data: bytes, *, size: int = MAX_BODY, depth: int = MAX_DEPTH) -> 
     """Return the JSON in a body; refuse what is oversized, not UTF-8, not JSON, or could not be written again."""
     refuse_longer(data, size)
     try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise Unreadable("its body is not UTF-8") from None
-    try:
         # The standard library's reader takes NaN and halves of surrogate pairs, which nobody can write again.
-        body = cast(JsonValue, from_json(text, allow_inf_nan=False))
+        body = cast(JsonValue, from_json(data, allow_inf_nan=False))
     except ValueError as error:
-        raise Unreadable(f"its body is not JSON: {error}") from None
-    if text.count("[") + text.count("{") > depth and depth_of(body) > depth:
+        raise Unreadable(f"its body is not {'JSON' if is_text(data) else 'UTF-8'}: {error}") from None
+    if data.count(b"[") + data.count(b"{") > depth and depth_of(body) > depth:
         raise Unreadable(f"its body is nested more than {depth} deep")
     return body
+
+
+def is_text(data: bytes) -> bool:
+    """Tell whether bytes are UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def refuse_longer(data: bytes, size: int) -> None:

@@ -7,10 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
+from loopwright.bus.values import Value
 
 type Json = dict[str, JsonValue]
 TEXT = 65_536
@@ -25,7 +26,7 @@ Amount = Annotated[float, Field(ge=0.0, le=FIGURE)]
 Seconds = Annotated[float, Field(gt=0, le=KEPT)]
 
 
-class Message(BaseModel):
+class Message(Value):
     """A frozen value that travels between actors."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, use_attribute_docstrings=True)
@@ -45,7 +46,8 @@ class Usage(Message):
     """Wall-clock seconds that workers spent."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(**{name: min(getattr(self, name) + getattr(other, name), FIGURE) for name in Usage.model_fields})
+        ours, theirs = self.__dict__, other.__dict__
+        return Usage.of(**{name: min(ours[name] + theirs[name], FIGURE) for name in ours})
 
 
 class FailureClass(StrEnum):

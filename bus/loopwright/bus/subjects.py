@@ -14,6 +14,8 @@ from loopwright.bus.errors import Unreadable
 from loopwright.bus.names import is_token
 
 PREFIX = "lw.v1"
+TOKENS = re.compile(r"[a-z0-9_-]{1,63}(\.\.[a-z0-9_-]{1,63})*")
+"""Several tokens, with what no token has between them."""
 NOBODY = "-"
 """Stands in the place of role and step in a decision that orders no step, or several."""
 
@@ -131,6 +133,8 @@ class Subject:
     def __post_init__(self) -> None:
         """Refuse what could not be parsed again."""
         tokens = KINDS[self.kind].tokens
+        if len(tokens) == len(self.values) and TOKENS.fullmatch("..".join(self.values)):
+            return
         if len(tokens) != len(self.values):
             raise Unreadable(f"a {self.kind} subject has the tokens {', '.join(tokens)}")
         for token, value in zip(tokens, self.values, strict=True):
@@ -153,9 +157,9 @@ class Subject:
         Raises:
             Unreadable: it is none of ours.
         """
-        lw, version, name, *tokens = [*text.split("."), "", "", ""][: max(3, text.count(".") + 1)]
-        if f"{lw}.{version}" != PREFIX:
+        if not text.startswith(f"{PREFIX}."):
             raise Unreadable(f"{text!r} is not a subject of {PREFIX}")
+        name, *tokens = text.removeprefix(f"{PREFIX}.").split(".")
         if name not in KINDS:
             raise Unreadable(f"{name!r} is not a kind of message of {PREFIX}")
         return cls(name, tuple(tokens))
