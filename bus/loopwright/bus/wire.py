@@ -6,8 +6,8 @@ silence every process that pulls from it. It goes deaf in the same way when the 
 waits for any more.
 
 Its subscriptions have a queue and a task each, and parse every header of every message. A *lane* is a subscription
-without: its handler is called from the read loop, with bytes. `send` is its counterpart: a message goes into the
-buffer that is flushed next, and nothing is awaited.
+without: its handler is called from the read loop, with bytes. `send` is its counterpart: nothing is awaited, and all
+that is sent in one turn of the event loop is written at its end, together and without waking another task.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ type Handler = Callable[["Arrival"], None]
 
 VERSION = b"NATS/1.0"
 NEVER = datetime.min.replace(tzinfo=UTC)
+BURST = 256 * 1024
+"""Bytes that are written at once; more waits until the connection takes it."""
 BREAKS = {ord("\r"): " ", ord("\n"): " "}
 
 
@@ -77,6 +79,7 @@ class WireClient(Client):
         super().__init__()
         self._lanes: dict[int, Handler] = {}
         self._nobody: asyncio.Future[None] | None = None
+        self._to_be_written = False
         self._told_of_losses: list[Callable[[], None]] = []
         self.losses = 0
         self.lost_at = NEVER
@@ -148,8 +151,25 @@ class WireClient(Client):
             command = f"PUB {subject} {reply} {len(data)}\r\n".encode() + data + b"\r\n"
         self._pending.append(command)
         self._pending_data_size += len(command)
+        if not self._to_be_written:
+            self._to_be_written = True
+            asyncio.get_running_loop().call_soon(self._write_out)
+
+    def _write_out(self) -> None:
+        """Write what was sent; while there is no connection it stays, and the client writes it when there is one."""
+        self._to_be_written = False
+        if not self._pending or not self.is_connected or self._transport is None:
+            return
+        if self._pending_data_size > BURST:
+            self._have_it_flushed()
+            return
+        waiting, self._pending, self._pending_data_size = self._pending, [], 0
+        self._transport.writelines(waiting)
+
+    def _have_it_flushed(self) -> None:
+        """Leave what was sent to the client's own task, which waits until the connection takes more."""
         queue = self._flush_queue
-        if queue is not None and queue.empty() and self.is_connected:
+        if queue is not None and queue.empty():
             if self._nobody is None:
                 self._nobody = asyncio.get_running_loop().create_future()
                 self._nobody.set_result(None)
