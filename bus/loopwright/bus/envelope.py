@@ -179,7 +179,7 @@ def parse_json(data: bytes, *, size: int = MAX_BODY, depth: int = MAX_DEPTH) -> 
         # The standard library's reader takes NaN and halves of surrogate pairs, which nobody can write again.
         body = cast(JsonValue, from_json(data, allow_inf_nan=False))
     except ValueError as error:
-        raise Unreadable(f"its body is not {'JSON' if is_text(data) else 'UTF-8'}: {error}") from None
+        raise Unreadable(f"its body is not JSON: {error}" if is_text(data) else "its body is not UTF-8") from None
     if data.count(b"[") + data.count(b"{") > depth and depth_of(body) > depth:
         raise Unreadable(f"its body is nested more than {depth} deep")
     return body
