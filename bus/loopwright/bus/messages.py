@@ -61,6 +61,7 @@ class FailureClass(StrEnum):
     EXHAUSTED = "exhausted"  #: there is nothing left to try
     CRASHED = "crashed"  #: every process that took it died, or it raised what nobody expected
     UNREADABLE = "unreadable"  #: the answer could not be understood
+    SICK = "sick"  #: an evaluator contradicts itself, or cannot tell: its verdicts mean nothing
     IN_DOUBT = "in_doubt"  #: it may or may not have happened, and nobody can tell: a person must look
 
 

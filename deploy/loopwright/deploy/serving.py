@@ -10,10 +10,10 @@ import anyio
 import structlog
 
 from loopwright.actors import Orchestrator, Worker, Workplace
-from loopwright.actors.repair.testing import SANDBOX
 from loopwright.bus import Bus, connect_bus
 from loopwright.bus.durability import promise
 from loopwright.deploy.apps import load
+from loopwright.tools.sandbox import SANDBOX
 
 log = structlog.get_logger()
 

@@ -5,6 +5,7 @@ a filter of system calls, and limits. ``limits``: the limits alone; the code can
 is in force is found out by trying, for a container may well have bubblewrap and forbid its use.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import anyio
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from loopwright.tools import launch, seccomp
 from loopwright.tools.errors import SandboxUnavailable
@@ -21,6 +22,9 @@ from loopwright.tools.interpreter import describe
 from loopwright.tools.program import Value
 
 Policy = Literal["auto", "bwrap", "limits"]
+
+SANDBOX = "LOOPWRIGHT_SANDBOX"
+"""The environment variable that says how code is shut in: bwrap (the default), limits or auto."""
 
 TRY = 10.0  # seconds a sandbox may take to start
 REMEDY = "install bubblewrap (apt-get install bubblewrap) or pass --sandbox limits"
@@ -70,6 +74,11 @@ async def self_test() -> SandboxReport:
         level=SandboxLevel.LIMITS,
         reason=f"{obstacle}, so code runs under resource limits only and can see this machine",
     )
+
+
+def policy() -> Policy:
+    """Return how code is to be shut in; where nothing is said, bubblewrap or nothing."""
+    return TypeAdapter(Policy).validate_python(os.environ.get(SANDBOX, "bwrap"))
 
 
 async def choose_level(policy: Policy, *, test: Callable[[], Awaitable[SandboxReport]] = self_test) -> SandboxReport:

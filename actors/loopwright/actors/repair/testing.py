@@ -1,13 +1,11 @@
 """The evaluators of a repair: the program's own tests, and tests that the generator never sees."""
 
-import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import anyio
-from pydantic import TypeAdapter
 
 from loopwright.actors.errors import StepFailed
 from loopwright.actors.repair.folders import Folders, folders
@@ -22,11 +20,9 @@ from loopwright.tools.bench import Bench
 from loopwright.tools.errors import EditMismatch, ToolError
 from loopwright.tools.interpreter import find_interpreter
 from loopwright.tools.program import Candidate, CaseStatus, Survey, Trial, apply_edits
-from loopwright.tools.sandbox import Policy, SandboxLevel, choose_level
+from loopwright.tools.sandbox import SandboxLevel, choose_level, policy
 from loopwright.tools.workspace import sources
 
-SANDBOX = "LOOPWRIGHT_SANDBOX"
-"""The environment variable that says how code is shut in: bwrap (the default), limits or auto."""
 KEPT = 4
 """Benches that one process keeps ready."""
 HIDDEN = "loopwright_acceptance"
@@ -131,11 +127,6 @@ async def stands(bus: Bus) -> AsyncIterator[Stands]:
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(5):
                 await held.aclose()
-
-
-def policy() -> Policy:
-    """Return how code is to be shut in; where nothing is said, bubblewrap or nothing."""
-    return TypeAdapter(Policy).validate_python(os.environ.get(SANDBOX, "bwrap"))
 
 
 @evaluator("test", resources=stands)
