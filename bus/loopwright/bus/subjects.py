@@ -170,13 +170,17 @@ class Subject:
     def __str__(self) -> str:
         return ".".join([PREFIX, self.kind, *self.values])
 
+    def tokens(self) -> dict[str, str]:
+        """Return the values of its tokens by their names."""
+        return dict(zip(KINDS[self.kind].tokens, self.values, strict=True))
+
     def told(self) -> dict[str, str | int]:
         """Return what the subject tells of its message, token by token.
 
         Raises:
             Unreadable: the attempt is not a number as we write it, so that each attempt has one place.
         """
-        told: dict[str, str | int] = dict(zip(KINDS[self.kind].tokens, self.values, strict=True))
+        told: dict[str, str | int] = {**self.tokens()}
         if "attempt" in told:
             told["attempt"] = number_in(self["attempt"])
         return told

@@ -13,6 +13,8 @@ from loopwright.bus.messages import Message, StepOrder
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import NOBODY, Subject, of_goal
 
+RECORDED = "Loopwright-Recorded"
+"""The header of a message that was put back from a file: when it went on record where it came from."""
 SAID_AS = {"eval": "evaluation", "ctl": "cancel", "event": "ended"}
 """The kind of message on a subject, where it has another name."""
 
@@ -35,7 +37,16 @@ async def entry_of(bus: Bus, stored: Stored) -> Entry | None:
     except Unreadable:
         return None
     model = model_on(subject)
-    return Entry(stored.seq, stored.time, subject, await bus.message(model, stored) if model else None)
+    return Entry(stored.seq, time_of(stored), subject, await bus.message(model, stored) if model else None)
+
+
+def time_of(stored: Stored) -> datetime:
+    """Return when a message went on record, wherever that was."""
+    try:
+        found = datetime.fromisoformat(stored.headers.get(RECORDED, ""))
+    except ValueError:
+        return stored.time
+    return found if found.tzinfo else stored.time
 
 
 def model_on(subject: Subject) -> type[Message] | None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import click
 
 from loopwright.actors.faults import Blame, Fault, GoalRecord, Point, blame_of, read_record, why_of
-from loopwright.bus import Bus, connect_bus
+from loopwright.bus import Bus
 from loopwright.bus.client import wait_until_known
 from loopwright.deploy.exits import Exit
-from loopwright.deploy.goals import PATIENCE, known_by_name
+from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
 
 SHOWN = 20
 """Failed attempts that are listed for a person, the last."""
@@ -17,8 +17,8 @@ SHOWN = 20
 
 async def why(goal: str, as_json: bool) -> int:
     """Say in one sentence why a goal ended, and what to do."""
-    async with connect_bus() as bus:
-        record = await known_record(bus, goal)
+    async with bus_of(goal) as (bus, name):
+        record = await known_record(bus, name)
     blame = blame_of(record)
     sentence = why_of(record, blame)
     told = {"schema_version": 1, "goal": goal, "status": blame.status.value, "why": sentence}
@@ -28,8 +28,8 @@ async def why(goal: str, as_json: bool) -> int:
 
 async def blame(goal: str, as_json: bool) -> int:
     """Show whose fault it was: who introduced it, who missed it, who found it."""
-    async with connect_bus() as bus:
-        record = await known_record(bus, goal)
+    async with bus_of(goal) as (bus, name):
+        record = await known_record(bus, name)
     found = blame_of(record)
     click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(in_words(found)))
     return Exit.DONE

@@ -15,6 +15,7 @@ from loopwright.bus.errors import (
     ServerTooOld,
 )
 from loopwright.bus.messages import Outcome, Status, StopReason
+from loopwright.bus.portable import NamespaceServed, RecordTaken
 from loopwright.deploy.apps import AppRefused
 from loopwright.deploy.evals.runs import RunRefused, RunUnknown
 from loopwright.deploy.loopfiles import LoopRefused, LoopUnknown
@@ -64,7 +65,7 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.NOT_PERMITTED
         case GoalUnknown() | LetterUnknown() | LoopUnknown() | NotInMemory() | RunUnknown() | NothingAsked():
             return Exit.NOT_FOUND
-        case AppRefused() | FileRefused() | LoopRefused() | RunRefused():
+        case AppRefused() | FileRefused() | LoopRefused() | RunRefused() | NamespaceServed() | RecordTaken():
             return Exit.USAGE
         case AnswerRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
             return Exit.USAGE

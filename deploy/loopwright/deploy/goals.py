@@ -1,6 +1,8 @@
 """What the goal verbs do."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import anyio
 import click
@@ -15,6 +17,7 @@ from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.errors import GoalUnknown, Unreadable
 from loopwright.bus.messages import Effect, EffectPhase, Ended, Evaluation, Result, StepOrder
+from loopwright.bus.names import is_token
 from loopwright.bus.presence import unserved
 from loopwright.bus.subjects import Subject
 from loopwright.deploy.exits import Exit, of_outcome
@@ -47,10 +50,24 @@ async def submit(
 
 async def watch(goal: str, timeout: float | None, as_json: bool) -> int:
     """Show a goal from its start to its end."""
-    async with connect_bus() as bus:
-        run = known_by_name(bus, goal)
+    async with bus_of(goal) as (bus, name):
+        run = known_by_name(bus, name)
         await wait_until_known(run, PATIENCE)
         return await followed(bus, run, timeout, as_json)
+
+
+@asynccontextmanager
+async def bus_of(goal: str) -> AsyncIterator[tuple[Bus, str]]:
+    """Hold the bus in the namespace of a goal, and tell its name there: `imported/fix-7` lies in `imported`.
+
+    Raises:
+        GoalUnknown: no namespace has that name.
+    """
+    ns, _, name = goal.rpartition("/")
+    if ns and not is_token(ns):
+        raise GoalUnknown(goal)
+    async with connect_bus(ns=ns or "default") as bus:
+        yield bus, name
 
 
 def known_by_name(bus: Bus, goal: str) -> Run:
@@ -138,8 +155,8 @@ def call_in_words(effect: Effect) -> str:
 
 async def show(goal: str, as_json: bool) -> int:
     """Show where a goal stands."""
-    async with connect_bus() as bus:
-        run = known_by_name(bus, goal)
+    async with bus_of(goal) as (bus, name):
+        run = known_by_name(bus, name)
         await wait_until_known(run, PATIENCE)
         outcome = await run.ended()
         if outcome is not None:

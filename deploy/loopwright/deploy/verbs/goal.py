@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
-from loopwright.deploy import blaming, goals, logs
+from loopwright.bus.names import is_token
+from loopwright.deploy import blaming, goals, logs, travelling
 from loopwright.deploy.verbs.calling import run
 from loopwright.deploy.verbs.options import attempts_option, deadline_option, json_option
 
@@ -38,6 +39,13 @@ def input_of(text: str) -> dict[str, JsonValue]:
     except ValueError:
         return {"text": text}
     return found if isinstance(found, dict) else {"data": found}
+
+
+def namespace(ctx: click.Context, option: click.Parameter, given: str) -> str:
+    """Return a name that a namespace can have."""
+    if not is_token(given):
+        raise click.BadParameter(f"{given!r} can be none: use a-z, 0-9, _ and -, at most 63.")
+    return given
 
 
 @goal.command()
@@ -110,6 +118,38 @@ def watch(ctx: click.Context, goal_: str, timeout: float | None, json_: bool) ->
 def cancel(ctx: click.Context, goal_: str, why: str) -> None:
     """Call GOAL off. A goal that has ended stays as it is."""
     run(ctx, goals.cancel, goal_, why)
+
+
+@goal.command()
+@click.argument("one", metavar="GOAL")
+@click.argument("other", metavar="OTHER")
+@json_option
+@click.pass_context
+def diff(ctx: click.Context, one: str, other: str, json_: bool) -> None:
+    """Show where the trajectories of GOAL and OTHER part, and what that cost."""
+    run(ctx, travelling.diff, one, other, json_)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
+@click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="The file.  [default: -]")
+@click.pass_context
+def export(ctx: click.Context, goal_: str, to: Path | None) -> None:
+    """Write all that is on record of GOAL as JSON Lines that need nothing else."""
+    run(ctx, travelling.export, goal_, to)
+
+
+@goal.command("import")
+@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--ns", default="imported", show_default=True, callback=namespace, help="Where it is put.")
+@json_option
+@click.pass_context
+def import_(ctx: click.Context, path: Path, ns: str, json_: bool) -> None:
+    """Put the record in FILE, which `goal export` wrote, on this bus, and print its name here.
+
+    It goes to a namespace where nobody acts on it: show, watch, why, blame, diff and export find it as NS/GOAL.
+    """
+    run(ctx, travelling.import_, path, ns, json_)
 
 
 @goal.command("ls")

@@ -1,0 +1,220 @@
+"""A goal's record as one file that needs nothing else: every message as it is kept, and the large bytes that it names.
+
+A file is JSON Lines. The first says what it is; then comes a line for each message in its order, its body as text or,
+where it is none, in base64; then a line for each of the large bytes. So a record travels to another server, or lies
+beside a test, and can be read there as it was.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from loopwright.bus.blobs import NAME, digest
+from loopwright.bus.connection import BODY, Bus
+from loopwright.bus.errors import BusError, GoalUnknown, Unreadable
+from loopwright.bus.names import Token
+from loopwright.bus.presence import present
+from loopwright.bus.stored import Stored
+from loopwright.bus.subjects import Subject, of_goal
+from loopwright.bus.trajectory import RECORDED
+
+FORMAT = "goal"
+
+
+class Foreword(BaseModel):
+    """The first line of a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    loopwright: str = FORMAT
+    schema_version: int = 1
+    goal: Token
+    messages: int
+    missing: tuple[str, ...] = ()
+    """Large bytes that were gone already when the file was written."""
+
+
+class Line(BaseModel):
+    """One of the lines behind it: a message, or large bytes by their name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seq: int = 0
+    time: datetime | None = None
+    subject: str = ""
+    headers: dict[str, str] = Field(default_factory=dict[str, str])
+    blob: str = ""
+    text: str | None = None
+    base64: str | None = None
+
+    def data(self, number: int) -> bytes:
+        """Return the bytes in it.
+
+        Raises:
+            Unreadable: they are written as no bytes are.
+        """
+        try:
+            return (self.text or "").encode() if self.base64 is None else base64.b64decode(self.base64, validate=True)
+        except ValueError:
+            raise Unreadable(f"line {number}: its bytes cannot be read") from None
+
+
+@dataclass(frozen=True)
+class Portable:
+    """A goal's record, with all that it names."""
+
+    goal: str
+    messages: tuple[Stored, ...]
+    blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    missing: tuple[str, ...] = ()
+
+
+class NamespaceServed(BusError):
+    """Somebody acts in the namespace that a record is to go to."""
+
+    def __init__(self, ns: str, who: str) -> None:
+        super().__init__(
+            f"{who} is at work in the namespace {ns}, and would do the steps of the record again."
+            " Choose another with --ns."
+        )
+
+
+class RecordTaken(BusError):
+    """Another record stands where this one is to go."""
+
+    def __init__(self, ns: str, goal: str) -> None:
+        super().__init__(f"The namespace {ns} has another record of a goal {goal}. Choose another namespace with --ns.")
+
+
+async def taken_out(bus: Bus, goal: str) -> Portable:
+    """Return a goal's record, with all that it names.
+
+    Raises:
+        GoalUnknown: nothing is on record for it.
+        BusUnreachable: no answer for a minute.
+    """
+    messages = tuple(await bus.record(of_goal(bus.ns, goal)))
+    if not messages:
+        raise GoalUnknown(goal)
+    blobs: dict[str, bytes] = {}
+    missing: list[str] = []
+    wanted = [name for each in messages for name in named_in(each.headers.get(BODY, "").encode() or each.data)]
+    for name in wanted:  # it grows: what a large body names is wanted, too
+        if name in blobs or name in missing:
+            continue
+        try:
+            blobs[name] = await bus.blobs.get(name)
+        except Unreadable:
+            missing.append(name)
+        else:
+            wanted += named_in(blobs[name]) if any(each.headers.get(BODY) == name for each in messages) else ()
+    return Portable(goal, messages, blobs, tuple(missing))
+
+
+def named_in(data: bytes) -> list[str]:
+    """Return the names of large bytes in a body."""
+    return re.findall(NAME.pattern, data.decode(errors="replace"))
+
+
+async def put_back(bus: Bus, portable: Portable) -> int:
+    """Put a record into the namespace of a bus, and return how many messages were not there yet.
+
+    Putting the same record back again changes nothing, and one that was broken off goes on.
+
+    Raises:
+        NamespaceServed: somebody acts there.
+        RecordTaken: another record has its place.
+        BusUnreachable: no answer for a minute.
+    """
+    for somebody in await present(bus):
+        raise NamespaceServed(bus.ns, somebody.name or somebody.role)
+    there = await bus.record(of_goal(bus.ns, portable.goal))
+    wanted = [(moved(each.subject, bus.ns), each) for each in portable.messages]
+    if [(each.subject, each.data) for each in there] != [(place, each.data) for place, each in wanted[: len(there)]]:
+        raise RecordTaken(bus.ns, portable.goal)
+    for data in portable.blobs.values():
+        await bus.blobs.put(data)
+    for place, each in wanted[len(there) :]:
+        await bus.write(place, each.data, kept(each))
+    return len(wanted) - len(there)
+
+
+def moved(subject: str, ns: str) -> str:
+    """Return a subject in another namespace."""
+    parsed = Subject.parse(subject)
+    return str(Subject.of(parsed.kind, **(parsed.tokens() | {"ns": ns})))
+
+
+def kept(stored: Stored) -> dict[str, str]:
+    """Return the headers that go with a message: what the server takes for its own is for the place it came from."""
+    own = {name: value for name, value in stored.headers.items() if not name.lower().startswith("nats-")}
+    return {RECORDED: stored.time.isoformat()} | own
+
+
+def lines_of(portable: Portable) -> Iterator[str]:
+    """Yield the lines of a file."""
+    foreword = Foreword(goal=portable.goal, messages=len(portable.messages), missing=portable.missing)
+    yield foreword.model_dump_json()
+    for each in portable.messages:
+        told = {"seq": each.seq, "time": each.time.isoformat(), "subject": each.subject}
+        yield json.dumps({**told, "headers": each.headers, **written(each.data)}, ensure_ascii=False)
+    for name, data in portable.blobs.items():
+        yield json.dumps({"blob": name, **written(data)}, ensure_ascii=False)
+
+
+def written(data: bytes) -> dict[str, str]:
+    """Return bytes as they stand in a line."""
+    try:
+        return {"text": data.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+
+
+def read_portable(lines: Iterable[str]) -> Portable:
+    """Return the record in a file.
+
+    Raises:
+        Unreadable: it is none, or not whole; the sentence says in which line.
+    """
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not numbered:
+        raise Unreadable("it is empty")
+    foreword = parsed(Foreword, *numbered[0])
+    if foreword.loopwright != FORMAT or foreword.schema_version != 1:
+        raise Unreadable(f"line 1: it is no record of a goal that is understood here: {numbered[0][1][:80]}")
+    read = [(number, parsed(Line, number, line)) for number, line in numbered[1:]]
+    blobs = {each.blob: each.data(number) for number, each in read if each.blob}
+    for name, data in blobs.items():
+        if digest(data) != name:
+            raise Unreadable(f"what it holds under {name} is something else")
+    messages = tuple(stored_in(number, each, foreword.goal) for number, each in read if not each.blob)
+    if len(messages) != foreword.messages:
+        raise Unreadable(f"it has {len(messages)} messages of {foreword.messages}: it was cut off")
+    return Portable(foreword.goal, messages, blobs, foreword.missing)
+
+
+def parsed[M: BaseModel](model: type[M], number: int, line: str) -> M:
+    """Return what a line says."""
+    try:
+        return model.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise Unreadable(f"line {number}: {where}: {first['msg']}") from None
+
+
+def stored_in(number: int, line: Line, goal: str) -> Stored:
+    """Return the message in a line."""
+    data = line.data(number)
+    try:
+        subject = Subject.parse(line.subject)
+    except Unreadable as error:
+        raise Unreadable(f"line {number}: {error}") from None
+    if line.time is None or "goal" not in subject.tokens() or subject["goal"] != goal:
+        raise Unreadable(f"line {number}: it is no message about the goal {goal}")
+    return Stored(line.subject, line.seq, data, line.headers, line.time)

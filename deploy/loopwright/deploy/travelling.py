@@ -1,0 +1,114 @@
+"""What `goal export`, `goal import` and `goal diff` do."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from loopwright.actors.faults import GoalRecord
+from loopwright.actors.parting import Parting, Side, parting
+from loopwright.bus import connect_bus
+from loopwright.bus.errors import Unreadable
+from loopwright.bus.portable import Portable, lines_of, put_back, read_portable, taken_out
+from loopwright.deploy.blaming import known_record
+from loopwright.deploy.exits import Exit
+from loopwright.deploy.goals import bus_of, known_by_name
+from loopwright.deploy.marked import FileRefused
+
+
+async def export(goal: str, to: Path | None) -> int:
+    """Write a goal's record into a file, or on stdout."""
+    async with bus_of(goal) as (bus, name):
+        known_by_name(bus, name)
+        portable = await taken_out(bus, name)
+    text = "".join(f"{line}\n" for line in lines_of(portable))
+    if to is None:
+        sys.stdout.write(text)
+    else:
+        write_file(to, text)
+        click.echo(f"{to}: {len(portable.messages)} messages, {len(portable.blobs)} large bodies", err=True)
+    for name in portable.missing:
+        click.echo(f"loopwright: {name} is gone from the object store, and is missing in the file.", err=True)
+    return Exit.DONE
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        FileRefused: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FileRefused(path, None, f"it cannot be written: {error.strerror}") from None
+
+
+async def import_(path: Path, ns: str, as_json: bool) -> int:
+    """Put the record in a file on the bus, in a namespace where nobody acts on it."""
+    portable = read_file(path)
+    async with connect_bus(ns=ns) as bus:
+        new = await put_back(bus, portable)
+    name = f"{ns}/{portable.goal}"
+    told = {"schema_version": 1, "goal": name, "messages": len(portable.messages), "new": new}
+    click.echo(json.dumps(told) if as_json else name)
+    return Exit.DONE
+
+
+def read_file(path: Path) -> Portable:
+    """Return the record in a file.
+
+    Raises:
+        FileRefused: there is none.
+    """
+    try:
+        return read_portable(path.read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        raise FileRefused(path, None, f"it cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, Unreadable) as error:
+        raise FileRefused(path, None, f"it is no record of a goal: {error}") from None
+
+
+async def diff(one: str, other: str, as_json: bool) -> int:
+    """Show where two trajectories part, and what that cost."""
+    found = parting(await record_named(one), await record_named(other))
+    click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(in_words(found)))
+    return Exit.DONE
+
+
+async def record_named(goal: str) -> GoalRecord:
+    """Return the record of a goal.
+
+    Raises:
+        GoalUnknown: nothing is on record for it.
+    """
+    async with bus_of(goal) as (bus, name):
+        return await known_record(bus, name)
+
+
+def in_words(found: Parting) -> list[str]:
+    """Return the lines that a person reads."""
+    differs = f"before they began they differed in {', '.join(found.differs)}" if found.differs else "they began alike"
+    told = [f"{differs}; {found.shared} moves are the same"]
+    if not found.parted:
+        return [*told, "they never part"]
+    told += [f"{mark} at {side.seq or '-'}: {side.what}" for mark, side in (("-", found.one), ("+", found.other))]
+    return [*told, *costs(found.one, found.other)]
+
+
+def costs(one: Side, other: Side) -> list[str]:
+    """Return what two trajectories came to, side by side."""
+    ends = [f"{each.status} ({each.reason})" if each.reason else each.status for each in (one, other)]
+    rows: list[tuple[str, str, str]] = [
+        ("goal", one.goal, other.goal),
+        ("status", ends[0], ends[1]),
+        ("score", f"{one.score:.2f}", f"{other.score:.2f} ({other.score - one.score:+.2f})"),
+        ("attempts", str(one.attempts), f"{other.attempts} ({other.attempts - one.attempts:+d})"),
+        ("seconds", f"{one.seconds:.1f}", f"{other.seconds:.1f} ({other.seconds - one.seconds:+.1f})"),
+    ]
+    tokens = [each.usage.tokens_in + each.usage.tokens_out for each in (one, other)]
+    rows += [("tokens", f"{tokens[0]:,}", f"{tokens[1]:,} ({tokens[1] - tokens[0]:+,})")]
+    rows += [("dollars", f"{one.usage.cost:.2f}", f"{other.usage.cost:.2f} ({other.usage.cost - one.usage.cost:+.2f})")]
+    width = max(len(left) for _, left, _ in rows)
+    return [f"{name:>10}  {left:<{width}}  {right}" for name, left, right in rows]
