@@ -2,16 +2,27 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import anyio
 import pytest
 
-from loopwright.bus import Bus, connect, connect_bus
+from loopwright.actors import Step
+from loopwright.actors.holding import Holding
+from loopwright.bus import Bus, board, connect, connect_bus, lessons
 from loopwright.bus.client import Goals
 from loopwright.bus.errors import BusError, BusUnreachable
-from loopwright.bus.streams import BLOBS_STREAM, STREAMS, replicas_wanted
+from loopwright.bus.messages import StepOrder
+from loopwright.bus.searching import Index
+from loopwright.bus.streams import (
+    BLOBS_STREAM,
+    BOARD_STREAM,
+    HISTORY,
+    LESSONS_STREAM,
+    STREAMS,
+    replicas_wanted,
+)
 from loopwright.bus.subjects import INTAKE, LOOP
 from tests.chaos.account import audit, read_record
 from tests.chaos.cluster import Cluster, cluster, on_loopback
@@ -93,6 +104,36 @@ async def test_the_servers_are_killed_one_after_the_other_and_all_goals_end_once
                     await submit(goals, names[-10:])
                     await victim.start()
             await all_well(goals.bus, fleet, names)
+
+
+@pytest.mark.chaos
+async def test_what_steps_remember_outlives_the_server_that_leads_and_no_write_is_lost_or_made_twice(
+    tmp_path: Path,
+) -> None:
+    times = 40
+
+    async def work(step: Step[None], other: Index) -> None:
+        for number in range(times):
+            await step.board.update("total", lambda total: (total or 0) + 1)
+            key = await step.lessons.note(f"the {step.order.step} knows the word w{number}", labels=[step.order.step])
+            assert key in [each.key for each in await other.search(f"w{number}", [step.order.step])]
+
+    async with cluster(on_loopback(), tmp_path / "cluster") as three:
+        await ready(three)
+        async with connect_bus(three.url, name="one") as one, connect_bus(three.url, name="two") as two:
+            with closing(Index(one)) as ones, closing(Index(two)) as twos:
+                with anyio.fail_after(3 * PATIENCE):
+                    async with anyio.create_task_group() as tasks:
+                        for bus, name, index in ((one, "first", twos), (two, "second", ones)):
+                            order = StepOrder(goal="g1", loop="shop", step=name, attempt=1, role="support")
+                            tasks.start_soon(work, Step(order, None, bus, holding=Holding(bus, order)), index)
+                        for stream in (BOARD_STREAM, LESSONS_STREAM):
+                            victim = await three.leader(one, stream)
+                            await victim.kill()
+                            await victim.start()
+                said = [each.value for each in await board.history(one, "g1", "total")]
+                assert said == list(range(2 * times + 1 - HISTORY, 2 * times + 1))
+                assert len(await lessons.all_lessons(two)) == 2 * times
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,22 @@
 
 import getpass
 import json
+import os
 from datetime import UTC, datetime
 
 import click
 from pydantic import JsonValue
 
 from loopwright.actors.answering import result
-from loopwright.actors.asking import AnswerRefused, Asked, NothingAsked, asked, give, verdict
+from loopwright.actors.asking import ASKED, AnswerRefused, Asked, NothingAsked, asked, give, verdict
 from loopwright.actors.work import Made
 from loopwright.bus import Bus, Evaluation, Result, connect_bus
 from loopwright.bus.errors import GoalUnknown, GuardLost
+from loopwright.bus.reading import read_all
+from loopwright.bus.subjects import PREFIX, TIMERS
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.lettering import age_in_words, columns, visible
-from loopwright.deploy.listing import goals_with_a_deadline, where_it_stands
+from loopwright.deploy.listing import where_it_stands
 
 SCHEMA_VERSION = 1
 SHOWN = 12
@@ -24,7 +27,7 @@ SHOWN = 12
 async def ask(goal: str | None, as_json: bool) -> int:
     """Show what people are asked, by one goal or by all."""
     async with connect_bus() as bus:
-        found = [each for name in await goals_of(bus, goal) for each in await questions(bus, name)]
+        found = await questions(bus, goal) if goal is not None else await all_questions(bus)
     if as_json:
         for each in found:
             click.echo(json.dumps(facts(each)))
@@ -44,7 +47,7 @@ async def judge(goal: str, digest: str, passed: bool, why: str) -> int:
         if question.order.judge is None:
             role = question.order.role
             raise AnswerRefused(f"{role} is asked a question: `loopwright answer {goal} {digest} ANSWER`.")
-        await given(bus, question, verdict(bus, question, passed, why, person=getpass.getuser()))
+        await given(bus, question, verdict(bus, question, passed, why, person=person_here()))
     return Exit.DONE
 
 
@@ -59,6 +62,14 @@ async def answer(goal: str, digest: str, output: JsonValue) -> int:
     return Exit.DONE
 
 
+def person_here() -> str:
+    """Return who sits here, as far as the machine knows."""
+    try:
+        return getpass.getuser()
+    except OSError:  # a container may have no name for its user
+        return f"user {os.getuid()}"
+
+
 async def given(bus: Bus, question: Asked, said: Result | Evaluation) -> None:
     """Put an answer on record.
 
@@ -71,9 +82,13 @@ async def given(bus: Bus, question: Asked, said: Result | Evaluation) -> None:
         raise AnswerRefused("It was answered already; the first answer counts.") from None
 
 
-async def goals_of(bus: Bus, goal: str | None) -> list[str]:
-    """Return the goals to look at."""
-    return [goal] if goal is not None else sorted(await goals_with_a_deadline(bus))
+async def all_questions(bus: Bus) -> list[Asked]:
+    """Return what is asked by all goals for which the broker holds the time that a person may take."""
+    held = await read_all(bus.nc, bus.js, TIMERS, [f"{PREFIX}.timer.{bus.ns}.*.*"], headers_only=True)
+    timers = [stored.subject.split(".")[-2:] for stored in held]
+    goals = sorted({goal for goal, id_ in timers if id_.startswith(ASKED)})
+    standings = [found[0] for goal in goals if (found := await where_it_stands(bus, goal)) is not None]
+    return [each for standing in standings for each in await asked(bus, standing)]
 
 
 async def questions(bus: Bus, goal: str) -> list[Asked]:
@@ -134,7 +149,7 @@ def place_of(question: Asked) -> tuple[str, ...]:
 def subject_of(question: Asked) -> JsonValue:
     """Return what is to be judged, or what is asked."""
     order = question.order
-    if order.judge is not None:
+    if order.judge is not None and order.attempt > 0:
         return question.output
     return order.input if order.task is None else order.task
 
