@@ -9,16 +9,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from pydantic import BaseModel, JsonValue
 
-from loopwright.actors import Attempt, Verdict, Worker, evaluator, evaluators
+from loopwright.actors import Attempt, Loop, Step, Verdict, Worker, evaluator, evaluators, rules, worker
 from loopwright.actors.evaluators.looking import at
 from loopwright.actors.regrading import judged
-from loopwright.bus import Bus, Evaluation, FailureClass
+from loopwright.bus import Bus, Evaluation, FailureClass, Status, Trajectory
+from loopwright.bus.client import Goals
 from loopwright.bus.messages import FaultClass, Result, StepOrder
 from loopwright.bus.subjects import Subject
 from loopwright.tools.model import Answer, Turn
+from loopwright.tools.tool import tool
+
+type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 
 
 class Judge:
@@ -285,3 +290,31 @@ async def test_an_evaluator_that_gives_everything_the_same_score_is_sick(bus: Bu
 def test_an_evaluator_that_could_tell_nothing_is_not_built(build: Callable[[], Worker], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         build()
+
+
+async def test_a_gate_refuses_an_attempt_that_broke_a_rule_and_the_loop_goes_on(bus: Bus, fleet: Fleet) -> None:
+    @tool()
+    async def look() -> str:
+        return "ORD-2"
+
+    @worker("make", tools=[look])
+    async def make(step: Step[Any]) -> str:
+        return await step.call(look) if step.attempt > 1 else "ORD-1"
+
+    gate = evaluators.keeps("gate", rules.founded(r"ORD-\d+"), rules.required("look"))
+    loop = Loop(name="gated", work="make", judges=("gate",))
+    with anyio.fail_after(10):
+        async with fleet(bus, make, gate, loop=loop) as goals:
+            run = await goals.submit("gated", {})
+            outcome = await run.outcome()
+        (first,) = [
+            each.message
+            for each in await Trajectory(bus, run.goal).so_far()
+            if isinstance(each.message, Evaluation) and each.message.attempt == 1
+        ]
+
+    assert (outcome.status, outcome.attempts, outcome.best) == (Status.COMPLETED, 2, "ORD-2")
+    assert first.feedback.splitlines() == [
+        "Attempt 1 states 'ORD-1', which nobody had told it.",
+        "look is required 1 times, and was called 0 times.",
+    ]

@@ -4,6 +4,7 @@ Each is a worker that a loop names by its role, and that `loopwright worker ROLE
 """
 
 from loopwright.actors.evaluators.commanding import command as command
+from loopwright.actors.evaluators.keeping import keeps as keeps
 from loopwright.actors.evaluators.preferring import prefers as prefers
 from loopwright.actors.evaluators.rubrics import rubric as rubric
 from loopwright.actors.evaluators.shapes import fits as fits
