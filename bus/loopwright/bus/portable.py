@@ -21,7 +21,7 @@ from loopwright.bus.names import Token
 from loopwright.bus.presence import present
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject, of_goal
-from loopwright.bus.trajectory import RECORDED
+from loopwright.bus.trajectory import PLACE, RECORDED
 
 FORMAT = "goal"
 
@@ -153,7 +153,7 @@ def moved(subject: str, ns: str) -> str:
 def kept(stored: Stored) -> dict[str, str]:
     """Return the headers that go with a message: what the server takes for its own is for the place it came from."""
     own = {name: value for name, value in stored.headers.items() if not name.lower().startswith("nats-")}
-    return {RECORDED: stored.time.isoformat()} | own
+    return {RECORDED: stored.time.isoformat(), PLACE: str(stored.seq)} | own
 
 
 def lines_of(portable: Portable) -> Iterator[str]:

@@ -15,6 +15,8 @@ from loopwright.bus.subjects import NOBODY, Subject, of_goal
 
 RECORDED = "Loopwright-Recorded"
 """The header of a message that was put back from a file: when it went on record where it came from."""
+PLACE = "Loopwright-Place"
+"""The header that tells its sequence there."""
 SAID_AS = {"eval": "evaluation", "ctl": "cancel", "event": "ended"}
 """The kind of message on a subject, where it has another name."""
 
@@ -28,6 +30,13 @@ class Entry:
     subject: Subject
     message: Message | None
     """None for a decision that orders nothing by itself, and for what cannot be read."""
+    recorded: int = 0
+    """Its sequence where it was recorded, if it was put back from a file."""
+
+    @property
+    def place(self) -> int:
+        """The sequence by which other messages on the record speak of it."""
+        return self.recorded or self.seq
 
 
 async def entry_of(bus: Bus, stored: Stored) -> Entry | None:
@@ -37,7 +46,8 @@ async def entry_of(bus: Bus, stored: Stored) -> Entry | None:
     except Unreadable:
         return None
     model = model_on(subject)
-    return Entry(stored.seq, time_of(stored), subject, await bus.message(model, stored) if model else None)
+    message = await bus.message(model, stored) if model else None
+    return Entry(stored.seq, time_of(stored), subject, message, place_of(stored))
 
 
 def time_of(stored: Stored) -> datetime:
@@ -47,6 +57,12 @@ def time_of(stored: Stored) -> datetime:
     except ValueError:
         return stored.time
     return found if found.tzinfo else stored.time
+
+
+def place_of(stored: Stored) -> int:
+    """Return where a message stood where it was recorded, if it was put back from a file."""
+    place = stored.headers.get(PLACE, "")
+    return int(place) if place.isdecimal() and len(place) < 19 else 0
 
 
 def model_on(subject: Subject) -> type[Message] | None:

@@ -1,4 +1,4 @@
-"""What `goal export`, `goal import` and `goal diff` do."""
+"""What `goal export`, `goal import`, `goal diff` and `goal replay` do."""
 
 import json
 import sys
@@ -7,13 +7,16 @@ from pathlib import Path
 import click
 
 from loopwright.actors.faults import GoalRecord
+from loopwright.actors.ledger import known_of
 from loopwright.actors.parting import Parting, Side, parting
-from loopwright.bus import connect_bus
+from loopwright.actors.replaying import replayed
+from loopwright.bus import Trajectory, connect_bus
+from loopwright.bus.client import wait_until_known
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.portable import Portable, lines_of, put_back, read_portable, taken_out
 from loopwright.deploy.blaming import known_record
 from loopwright.deploy.exits import Exit
-from loopwright.deploy.goals import bus_of, known_by_name
+from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
 from loopwright.deploy.marked import FileRefused
 
 
@@ -75,6 +78,23 @@ async def diff(one: str, other: str, as_json: bool) -> int:
     found = parting(await record_named(one), await record_named(other))
     click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(in_words(found)))
     return Exit.DONE
+
+
+async def replay(goal: str, as_json: bool) -> int:
+    """Show where today's code would decide otherwise than is on record."""
+    async with bus_of(goal) as (bus, name):
+        await wait_until_known(known_by_name(bus, name), PATIENCE)
+        found = replayed(await known_of(bus, name), await Trajectory(bus, name).so_far())
+    if as_json:
+        click.echo(found.model_dump_json(indent=2))
+    else:
+        for each in found.otherwise:
+            click.echo(f"{each.seq:>8}  decision {each.number}: {each.then}; today: {each.now}")
+        skipped = f", {len(found.skipped)} cannot be made again" if found.skipped else ""
+        click.echo(
+            f"{found.replayed} of {found.decisions} decisions: {len(found.otherwise)} come out otherwise{skipped}"
+        )
+    return Exit.NOT_CONVERGED if found.otherwise else Exit.DONE
 
 
 async def record_named(goal: str) -> GoalRecord:

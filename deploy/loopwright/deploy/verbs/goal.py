@@ -132,6 +132,18 @@ def diff(ctx: click.Context, one: str, other: str, json_: bool) -> None:
 
 @goal.command()
 @click.argument("goal_", metavar="GOAL")
+@json_option
+@click.pass_context
+def replay(ctx: click.Context, goal_: str, json_: bool) -> None:
+    """Make every decision on GOAL once more by today's code, and show which come out otherwise; then exit code 3.
+
+    Nobody is asked and nothing is written: what was heard then is read from the record.
+    """
+    run(ctx, travelling.replay, goal_, json_)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
 @click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="The file.  [default: -]")
 @click.pass_context
 def export(ctx: click.Context, goal_: str, to: Path | None) -> None:
