@@ -251,7 +251,7 @@ class Broker:
             return {"error": {"code": 404, "err_code": 10037, "description": "no message found"}}
         time, block = self.date(kept.at).isoformat(), header_block(kept.headers) if kept.headers else b""
         data, headers = (base64.b64encode(each).decode() for each in (kept.data, block))
-        return {"message": {"subject": kept.subject, "seq": kept.seq, "data": data, "hdrs": headers, "time": time}}
+        return {"message": {"subject": kept.subject, "seq": kept.seq, "data": data, "time": time, "hdrs": headers}}
 
     def _create(self, stream: Stream, config: dict[str, Any]) -> dict[str, Any]:
         self._names += 1
