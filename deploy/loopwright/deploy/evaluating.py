@@ -13,8 +13,10 @@ from secrets import token_hex
 import click
 
 from loopwright.bus import connect_bus
+from loopwright.deploy.apps import App, load
 from loopwright.deploy.evals.against import Comparison, compare
 from loopwright.deploy.evals.conversations import accused_in, agreement
+from loopwright.deploy.evals.grading import judges_of
 from loopwright.deploy.evals.junit import junit
 from loopwright.deploy.evals.recorded import recorded_runs
 from loopwright.deploy.evals.running import Planned, hands, planned, run_trials
@@ -38,23 +40,26 @@ class Wanted:
     against: str | None
 
 
-async def run_suite(path: Path, repetitions: int, run: str | None, parallel: int | None, wanted: Wanted) -> int:
-    """Run a suite, or go on where its run was left, and show what came of it."""
+async def run_suite(
+    path: Path, repetitions: int, run: str | None, parallel: int | None, wanted: Wanted, apps: Sequence[str] = ()
+) -> int:
+    """Run a suite, or go on where its run was left, and show what came of it; `apps` have the suite's own judges."""
     suite = read_suite(path)
+    app = load(apps)
     earlier = find_run(wanted.against, wanted.runs) if wanted.against else None
     with open_run(wanted.runs, heading_of(run or new_run(suite), suite)) as file:
         name = file.run.heading.run
         click.echo(f"run {name} · to go on with it: loopwright eval {path} -k {repetitions} --run {name}", err=True)
-        trials = await all_trials(suite, file, repetitions, parallel)
+        trials = await all_trials(suite, file, repetitions, parallel, app)
     return shown(Run(heading=file.run.heading, trials=tuple(trials)), earlier, wanted)
 
 
-async def all_trials(suite: Suite, file: RunFile, repetitions: int, parallel: int | None) -> list[Trial]:
-    """Return every trial of a run, those that are in its file already included."""
-    async with connect_bus() as bus:
+async def all_trials(suite: Suite, file: RunFile, repetitions: int, parallel: int | None, app: App) -> list[Trial]:
+    """Return every trial of a run, those included that are in its file already and were judged in the same way."""
+    async with connect_bus() as bus, judges_of(bus, app, suite.judges) as judges:
         wanted = await planned(bus, suite, file.run.heading.run, repetitions)
-        goals = {each.goal for each in wanted}
-        found = {trial.goal: trial for trial in file.run.trials if trial.goal in goals}
+        ways = {each.goal: each.way for each in wanted}
+        found = {trial.goal: trial for trial in file.run.trials if ways.get(trial.goal) == trial.graded}
         missing = [each for each in wanted if each.goal not in found]
 
         def told(trial: Trial) -> None:
@@ -63,7 +68,7 @@ async def all_trials(suite: Suite, file: RunFile, repetitions: int, parallel: in
             click.echo(line(trial, len(found), len(wanted)), err=True)
 
         if missing:
-            await run_trials(bus, missing, parallel or await hands(bus), told)
+            await run_trials(bus, missing, parallel or await hands(bus), told, list(judges.values()))
     return in_order(wanted, found)
 
 

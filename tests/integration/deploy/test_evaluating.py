@@ -13,6 +13,7 @@ import pytest
 from loopwright.actors import Bounds, Loop, Orchestrator, Workplace
 from loopwright.actors.ledger import decisions_of
 from loopwright.bus import Bus
+from loopwright.deploy.checking import check
 from loopwright.deploy.evals.running import planned, run_trials
 from loopwright.deploy.evals.runs import find_run
 from loopwright.deploy.evals.suite import read_suite
@@ -102,3 +103,46 @@ async def test_a_run_that_has_ended_is_not_run_again_and_one_that_is_worse_is_to
             assert await run_suite(suite, 1, "now", None, again) == Exit.NOT_CONVERGED
     assert '"three passed 1 of 1 trials, and now 0 of 1."' in capsys.readouterr().out
     assert "<failure" in (tmp_path / "junit.xml").read_text()
+
+
+SMALL = """\
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from loopwright.actors import evaluators
+
+
+class Small(BaseModel):
+    number: Annotated[int, Field(le=2)]
+
+
+SMALL = evaluators.fits("small", Small)
+"""
+
+
+async def test_a_run_is_judged_anew_by_rules_and_evaluators_that_the_loop_knows_nothing_of(
+    bus: Bus, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "small.py", SMALL)
+    monkeypatch.syspath_prepend(tmp_path)
+    strict = SUITE + "judges: [small]\nrules: [{required: look}, nothing_after_cancel]\n"
+    with anyio.fail_after(20):
+        async with actors(bus):
+            await run_suite(suite, 1, "r", None, wanted(tmp_path))
+        write(suite, SUITE + "judges: [small]\n")  # nobody is there any more who could run a goal
+        await run_suite(suite, 1, "r", None, wanted(tmp_path), ["small"])
+        three, never = sorted(find_run("r", tmp_path).trials, key=lambda trial: trial.case, reverse=True)
+        write(suite, strict)
+        await run_suite(suite, 1, "r", None, wanted(tmp_path), ["small"])
+        capsys.readouterr()
+        code = await check(three.goal, suite, ["small", "near"], ["small", "tests.processes.guessing"], True)
+
+    assert (three.passed, three.false_successes, three.judged) == (False, 1, {"small": 0.5})
+    assert three.why.startswith("small refuses what the loop accepted: number: Input should be less than or equal to 2")
+    assert (never.passed, never.judged) == (False, {})
+    assert [each.breaches for each in find_run("r", tmp_path).trials] == [("required",), ("required",)]
+    assert code == Exit.NOT_CONVERGED
+    found = document(capsys.readouterr().out)
+    assert [each["rule"] for each in found["breaches"]] == ["required"]
+    assert {role: each["passed"] for role, each in found["verdicts"].items()} == {"small": False, "near": True}

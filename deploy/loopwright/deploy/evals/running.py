@@ -1,6 +1,6 @@
 """Running a suite: its goals are submitted to the fleet, so many at once, and each is told as a trial when it ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from loopwright.bus.client import Goals
 from loopwright.bus.errors import IntakeFull, LoopwrightError
 from loopwright.bus.messages import Json
 from loopwright.bus.presence import ORCHESTRATOR, present
+from loopwright.deploy.evals.grading import Judge, breaches_of, graded, verdicts, way_of
 from loopwright.deploy.evals.suite import Case, Suite, goal_id
 from loopwright.deploy.evals.trials import Trial, trial_of
 from loopwright.tools.workspace import pack
@@ -42,6 +43,8 @@ class Planned:
     acceptance: Json | None
     repetition: int
     goal: str
+    way: str = ""
+    """By which rules and evaluators it is judged once it has ended."""
 
 
 type Told = Callable[[Trial], None]
@@ -51,7 +54,14 @@ async def planned(bus: Bus, suite: Suite, run: str, repetitions: int) -> list[Pl
     """Return the trials of a run, every case once before any comes again; folders are put on the bus."""
     given = [(case, *await given_to(bus, case)) for case in suite.cases]
     return [
-        Planned(case, input_, acceptance, number, goal_id(run, case, [input_, acceptance], number))
+        Planned(
+            case,
+            input_,
+            acceptance,
+            number,
+            goal_id(run, case, [input_, acceptance], number),
+            way_of(case.rules, suite.judges),
+        )
         for number in range(1, repetitions + 1)
         for case, input_, acceptance in given
     ]
@@ -69,8 +79,8 @@ async def given_to(bus: Bus, case: Case) -> tuple[Json, Json | None]:
     return given, acceptance
 
 
-async def run_trials(bus: Bus, trials: list[Planned], parallel: int, told: Told) -> None:
-    """Run trials, up to `parallel` at once, and tell each when it has ended.
+async def run_trials(bus: Bus, trials: list[Planned], parallel: int, told: Told, judges: Sequence[Judge] = ()) -> None:
+    """Run trials, up to `parallel` at once, and tell each when it has ended and `judges` have judged it.
 
     Raises:
         NobodyRuns: no orchestrator is there.
@@ -79,7 +89,7 @@ async def run_trials(bus: Bus, trials: list[Planned], parallel: int, told: Told)
 
     async def hand() -> None:
         for each in waiting:
-            told(await trial(bus, each))
+            told(await trial(bus, each, judges))
 
     async with anyio.create_task_group() as watching:
         watching.start_soon(refuse_nobody, bus, name="orchestrators")
@@ -104,14 +114,18 @@ async def refuse_nobody(bus: Bus) -> None:
         await anyio.sleep(LOOK)
 
 
-async def trial(bus: Bus, each: Planned) -> Trial:
+async def trial(bus: Bus, each: Planned, judges: Sequence[Judge]) -> Trial:
     """Return what a trial came to; its goal is submitted unless that was done before."""
     outcome = await ended(bus, each)
     entries = await Trajectory(bus, each.goal).so_far()
     decisions = await known_of(bus, each.goal)
-    fault = blame_of(record_of(decisions[0].decision, decisions[0].seq, entries)).fault if decisions else None
+    record = record_of(decisions[0].decision, decisions[0].seq, entries)
     standings = [known.decision.standing for known in decisions]
-    return trial_of(each.case.name, each.repetition, outcome, entries, standings, fault)
+    told = trial_of(each.case.name, each.repetition, outcome, entries, standings, blame_of(record).fault)
+    if not each.way:
+        return told
+    said = await verdicts(bus, record, judges) if told.passed else {}
+    return graded(told, each.way, breaches_of(record, each.case.rules), said)
 
 
 async def ended(bus: Bus, each: Planned) -> Outcome:

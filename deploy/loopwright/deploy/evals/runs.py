@@ -136,10 +136,11 @@ def read_lines(text: str, path: Path) -> Run:
     try:
         first, *rest = text.splitlines()
         heading = Heading.model_validate_json(first)
-        trials = []
+        trials: dict[tuple[str, int], Trial] = {}
         for number, line in enumerate(rest, start=2):  # noqa: B007 - told below
-            trials.append(Trial.model_validate_json(line))
+            trial = Trial.model_validate_json(line)
+            trials[trial.case, trial.repetition] = trial  # one that was judged anew stands again, further on
     except (ValidationError, ValueError) as error:
         why = str(error).splitlines()[0]
         raise RunRefused(f"{path}:{number}: this is no run of a suite: {why}") from None
-    return Run(heading=heading, trials=tuple(trials))
+    return Run(heading=heading, trials=tuple(trials.values()))

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from loopwright.actors.rules import WrittenRule
 from loopwright.bus.messages import Json, Limits
 from loopwright.bus.names import Token
 from loopwright.deploy.marked import Marked, read_marked
@@ -51,6 +52,8 @@ class WrittenCase(Written):
     acceptance_folder: str | None = None
     """The same for the acceptance evaluator."""
     limits: SuiteLimits = SuiteLimits()
+    rules: tuple[WrittenRule, ...] = ()
+    """What its trajectories must keep besides."""
 
 
 class WrittenSuite(Written):
@@ -61,6 +64,10 @@ class WrittenSuite(Written):
     """The loop of the cases that name none."""
     limits: SuiteLimits = SuiteLimits()
     """Limits of the cases that set none of their own."""
+    rules: tuple[WrittenRule, ...] = ()
+    """What every trajectory must keep."""
+    judges: tuple[Token, ...] = ()
+    """Evaluators that what a loop accepted must pass as well; the loop knows nothing of them."""
     cases: Annotated[tuple[WrittenCase, ...], Field(min_length=1)]
 
 
@@ -76,6 +83,7 @@ class Case(BaseModel):
     folder: Path | None = None
     acceptance_folder: Path | None = None
     limits: Limits = Limits()
+    rules: tuple[WrittenRule, ...] = ()
 
 
 class Suite(BaseModel):
@@ -85,6 +93,7 @@ class Suite(BaseModel):
 
     name: Token
     cases: tuple[Case, ...]
+    judges: tuple[Token, ...] = ()
 
 
 def goal_id(run: str, case: Case, given: JsonValue, repetition: int) -> str:
@@ -113,7 +122,7 @@ def read_suite(path: Path) -> Suite:
             raise marked.refuse(("cases", number, "name"), f"there are two cases of the name {each.name}")
         names.add(each.name)
         cases.append(case_of(written, each, marked, number))
-    return Suite(name=written.suite, cases=tuple(cases))
+    return Suite(name=written.suite, cases=tuple(cases), judges=written.judges)
 
 
 def case_of(suite: WrittenSuite, written: WrittenCase, marked: Marked, number: int) -> Case:
@@ -131,6 +140,7 @@ def case_of(suite: WrittenSuite, written: WrittenCase, marked: Marked, number: i
         folder=folder_in(written.folder, marked, (*place, "folder")),
         acceptance_folder=folder_in(written.acceptance_folder, marked, (*place, "acceptance_folder")),
         limits=Limits(**(suite.limits.model_dump(exclude_none=True) | given)),
+        rules=(*suite.rules, *written.rules),
     )
 
 

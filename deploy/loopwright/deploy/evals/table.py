@@ -50,6 +50,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         yield "stops", named(total.stops)
     if total.faults:
         yield "faults", named(total.faults)
+    if total.breaches:
+        yield "rules broken", named(total.breaches)
     if total.apart:
         yield "apart", f"{named(total.apart)} (not in any rate)"
     yield "measured on", f"{report.machine} · seed {report.seed}"

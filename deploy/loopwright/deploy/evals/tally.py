@@ -82,6 +82,8 @@ class Tally(BaseModel):
     """Trials by their stop reason, those apart left out."""
     faults: dict[str, int]
     """Failed trials by whose fault it was."""
+    breaches: dict[str, int]
+    """Decided trials by the rules that they broke."""
     apart: dict[str, int]
     """Trials that say nothing of the loop, by why."""
 
@@ -136,6 +138,7 @@ def tally(trials: Sequence[Trial], seed: int) -> Tally:
         false_successes=sum(trial.false_successes for trial in decided),
         stops=counted(trial.reason for trial in decided),
         faults=counted(trial.fault for trial in decided if not trial.passed),
+        breaches=counted(rule for trial in decided for rule in trial.breaches),
         apart=counted(str(trial.apart) for trial in trials if trial.apart),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from loopwright.actors.faults.fault import SURE, Fault
 from loopwright.actors.standing import Standing
@@ -48,6 +48,12 @@ class Trial(BaseModel):
     false_successes: int = 0
     seconds: float = 0.0
     usage: Usage = Usage()
+    graded: str = ""
+    """What tells by which rules and evaluators it was judged once it had ended; empty for none."""
+    breaches: tuple[str, ...] = ()
+    """The rules that it broke."""
+    judged: dict[str, float] = Field(default_factory=dict[str, float])
+    """The scores that evaluators gave once it had ended."""
     fault: str = ""
     """Whose fault it was that it was not accepted: model, agent, loop, tool, environment, evaluator or unknown."""
 

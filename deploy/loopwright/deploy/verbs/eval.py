@@ -1,6 +1,7 @@
 """``loopwright eval``: run a suite of goals again and again, and say what came of it."""
 
 import logging
+import os
 from collections.abc import Callable
 from functools import partial, reduce
 from pathlib import Path
@@ -14,7 +15,8 @@ from loopwright.deploy import evaluating, logs
 from loopwright.deploy.evals.conversations import conversations_at
 from loopwright.deploy.evals.runs import FOLDER
 from loopwright.deploy.evaluating import Wanted
-from loopwright.deploy.verbs.options import json_option
+from loopwright.deploy.verbs.options import app_option, json_option, sandbox_option
+from loopwright.tools.sandbox import SANDBOX
 
 RUN = "run"
 """What is meant where the first word is a file."""
@@ -81,20 +83,32 @@ def eval_() -> None:
 @click.option(
     "--parallel", type=click.IntRange(1, 1000), help="Goals at once.  [default: as many as the fleet has hands]"
 )
+@app_option
+@sandbox_option
 @shown_options
 @click.pass_context
 def run_(
-    ctx: click.Context, /, suite: Path, repetitions: int, run: str | None, parallel: int | None, **options: Any
+    ctx: click.Context,
+    /,
+    suite: Path,
+    repetitions: int,
+    run: str | None,
+    parallel: int | None,
+    apps: tuple[str, ...],
+    sandbox: str,
+    **options: Any,
 ) -> None:
     """Run every case of SUITE (a YAML file) -k times on the fleet, and print what came of it.
 
     pass^k is the chance that k trials all pass, pass@k that one of them does. What says nothing of the loop, such as a
-    role that nobody served, is counted apart. Each trial that ends is kept in the file of its run; a run that was
-    killed goes on with --run, for its goals have the same ids again. Ends with 0 however many pass, with 3 where
-    --against finds a regression, and with 1 where nothing is known of a case.
+    role that nobody served, is counted apart. A suite may name rules that every trajectory must keep, and evaluators
+    of --app that judge here what the loop has accepted. Each trial that ends is kept in the file of its run; a run
+    that was killed goes on with --run, for its goals have the same ids again. Ends with 0 however many pass, with 3
+    where --against finds a regression, and with 1 where nothing is known of a case.
     """
+    os.environ[SANDBOX] = sandbox
     wanted = wanted_of(options)
-    ctx.exit(anyio.run(partial(evaluating.run_suite, suite, repetitions, run, parallel, wanted)))
+    ctx.exit(anyio.run(partial(evaluating.run_suite, suite, repetitions, run, parallel, wanted, apps)))
 
 
 @eval_.command()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import click
 from pydantic import JsonValue
 
 from loopwright.bus.names import is_token
-from loopwright.deploy import blaming, goals, logs, travelling
+from loopwright.deploy import blaming, checking, goals, logs, travelling
 from loopwright.deploy.verbs.calling import run
-from loopwright.deploy.verbs.options import attempts_option, deadline_option, json_option
+from loopwright.deploy.verbs.options import app_option, attempts_option, deadline_option, json_option, sandbox_option
+from loopwright.tools.sandbox import SANDBOX
 
 
 @click.group()
@@ -149,6 +151,34 @@ def replay(ctx: click.Context, goal_: str, json_: bool) -> None:
 def export(ctx: click.Context, goal_: str, to: Path | None) -> None:
     """Write all that is on record of GOAL as JSON Lines that need nothing else."""
     run(ctx, travelling.export, goal_, to)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
+@click.option(
+    "--rules", type=click.Path(dir_okay=False, path_type=Path), help="A YAML file with rules; a suite's will do."
+)
+@click.option("--by", "roles", multiple=True, metavar="ROLE", help="An evaluator that judges it; may be repeated.")
+@app_option
+@sandbox_option
+@json_option
+@click.pass_context
+def check(
+    ctx: click.Context,
+    goal_: str,
+    rules: Path | None,
+    roles: tuple[str, ...],
+    apps: tuple[str, ...],
+    sandbox: str,
+    json_: bool,
+) -> None:
+    """Say which rules the trajectory of GOAL breaks, and what evaluators say of what it ended with.
+
+    Nothing may change after a cancellation, and no goal is met over a failed part, whatever --rules says. The
+    evaluators are those of --app, asked as in a loop. Ends with 3 if a rule is broken or an evaluator refuses.
+    """
+    os.environ[SANDBOX] = sandbox
+    run(ctx, checking.check, goal_, rules, roles, apps, json_)
 
 
 @goal.command("import")
