@@ -23,7 +23,7 @@ AT_FIRST_SIGHT: dict[FailureClass, tuple[FaultClass, float]] = {
     FailureClass.CRASHED: (FaultClass.UNKNOWN, 0.3),
     FailureClass.UNREADABLE: (FaultClass.AGENT, 0.6),
     FailureClass.IN_DOUBT: (FaultClass.TOOL, 0.6),
-    FailureClass.SICK: (FaultClass.EVALUATOR, 0.6),
+    FailureClass.SICK: (FaultClass.EVALUATOR, 0.9),
 }
 """Whose a failure is where nothing but its kind is on record."""
 RECENT = 50

@@ -44,13 +44,14 @@ RULES: tuple[Rule, ...] = (
 def blame_of(record: GoalRecord) -> Blame:
     """Return whose fault it was."""
     outcome = record.outcome
-    faults = tuple(surest(faults_of(record, tried)) for tried in wrong(record))
+    found = {(tried.step, tried.number): surest(faults_of(record, tried)) for tried in wrong(record)}
+    faults = tuple(found.values())
     told = Blame(goal=record.goal.goal, faults=faults)
     if outcome is not None:
         told = told.model_copy(update={"status": outcome.status, "reason": outcome.reason})
     if outcome is not None and outcome.status in {Status.COMPLETED, Status.CANCELED}:
         return told
-    counted = tuple(surest(faults_of(record, tried)) for tried in deciding(record))
+    counted = tuple(found[tried.step, tried.number] for tried in deciding(record))
     whole = () if any(is_sick(each) for each in counted) else tuple(of_the_goal(record))
     fault = weighed((*whole, *upstream(record), *counted), each=max(1, len(counted)))
     return told if fault is None else told.model_copy(update={"fault": fault, **chain(record, fault)})

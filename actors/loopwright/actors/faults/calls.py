@@ -173,8 +173,8 @@ def fine_elsewhere(record: GoalRecord, seen: Seen[Effect]) -> Seen[Effect] | Non
 def contradicted(record: GoalRecord, tried: Tried) -> Iterator[Fault]:
     """C4: a tool answered otherwise where the work was accepted; or a write is not there afterwards."""
     for seen in (each for each in tried.calls if is_done(each.message) and not each.message.key):
-        same_call = record.answers[seen.message.call, seen.message.name]
-        others = [each for other, each in same_call if other.went_well and other is not tried]
+        same_call = record.accepted_answers.get((seen.message.call, seen.message.name), ())
+        others = [each for other, each in same_call if other is not tried]
         if others and not any(same(each.message.answer, seen.message.answer) for each in others):
             why = f"{seen.message.name} answered the same call otherwise where the work was accepted"
             yield of_the_tool(tried, seen.message.name, (seen.seq, others[0].seq), 0.85, why)

@@ -52,10 +52,10 @@ def frozen(record: GoalRecord, tried: Tried) -> Iterator[Fault]:
     """C5: an evaluator refuses all work with the very same score, while another tells one from the other."""
     for seen in tried.refused:
         judge = seen.message.judge
-        work = {key for key, same in record.works.items() if any(each.step == tried.step for each in same)}
+        work = record.different[tried.step]
         own, others = record.scores(tried.step, judge), record.other_scores(tried.step, judge)
-        if len(work) >= FROZEN and len(own) == 1 and len(others) > 1:
-            why = f"{judge} gave {len(work)} different attempts the very same score, {seen.message.score:.2f}"
+        if work >= FROZEN and len(own) == 1 and len(others) > 1:
+            why = f"{judge} gave {work} different attempts the very same score, {seen.message.score:.2f}"
             yield of_the_evaluator(tried, judge, Contract.JUDGED, (seen.seq,), 0.85, why)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,7 +46,7 @@ class Tried:
     result: Seen[Result] | None = None
     verdicts: tuple[Seen[Evaluation], ...] = ()
 
-    @property
+    @cached_property
     def asks(self) -> tuple[Seen[Effect], ...]:
         """The questions that a model answered."""
         return tuple(each for each in self.effects if each.message.what == "ask" and is_done(each.message))
@@ -72,17 +73,17 @@ class Tried:
         """Why it has nothing to show."""
         return self.result.message.failure if self.result else None
 
-    @property
+    @cached_property
     def refused(self) -> tuple[Seen[Evaluation], ...]:
         """The verdicts against it."""
         return tuple(each for each in self.verdicts if not each.message.passed and each.message.failure is None)
 
-    @property
+    @cached_property
     def passed(self) -> tuple[Seen[Evaluation], ...]:
         """The verdicts for it."""
         return tuple(each for each in self.verdicts if each.message.passed and each.message.failure is None)
 
-    @property
+    @cached_property
     def sick(self) -> tuple[Seen[Evaluation], ...]:
         """The evaluators that could not do their work."""
         return tuple(each for each in self.verdicts if each.message.failure is not None)
@@ -154,6 +155,17 @@ class GoalRecord:
             for each in (*tried.refused, *tried.passed):
                 found.setdefault(tried.step, {}).setdefault(each.message.judge, set()).add(each.message.score)
         return found
+
+    @cached_property
+    def accepted_answers(self) -> dict[tuple[str, str], list[tuple[Tried, Seen[Effect]]]]:
+        """The same, of the attempts that every evaluator passed."""
+        kept = {call: [each for each in found if each[0].went_well] for call, found in self.answers.items()}
+        return {call: found for call, found in kept.items() if found}
+
+    @cached_property
+    def different(self) -> Counter[str]:
+        """How many different works there are, step by step."""
+        return Counter(same[0].step for same in self.works.values())
 
     def scores(self, step: str, judge: str) -> set[float]:
         """Return the scores that an evaluator has given to attempts at a step."""

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopwright.actors.faults import Contract, blame_of, why_of
+from loopwright.actors.faults.answers import AT_FIRST_SIGHT
 from loopwright.actors.faults.recorded import GoalRecord
 from loopwright.bus.messages import EffectPhase, Failure, FailureClass, FaultClass, Source, Status, StopReason
 from tests.unit.actors.faults.story import Story, of_a_call
@@ -277,6 +278,10 @@ def test_a_goal_that_goes_on_or_was_called_off_has_no_culprit(story: Story) -> N
     record = story.so_far()
     assert why_of(record, blame_of(record)).startswith("g1 has not ended: 1 of its attempts went wrong.")
     assert blame_of(story.ended(StopReason.CANCELLED, Status.CANCELED)).fault is None
+
+
+def test_every_kind_of_failure_has_somebody_who_is_blamed_at_first_sight() -> None:
+    assert AT_FIRST_SIGHT.keys() | {FailureClass.MISUSE} == set(FailureClass)
 
 
 texts = st.sampled_from(["", "{", CALL, ORDER, "12", '{"result": {"stock": 5}}', '[[{"tool": 1}]]'])
