@@ -53,7 +53,7 @@ def refuse_fewer(k: int, trials: int, passed: int) -> None:
         raise ValueError(f"{k} of {trials} trials, {passed} of them passed, cannot be drawn")
 
 
-def wilson(passed: int, trials: int) -> Interval:
+def wilson(passed: float, trials: int) -> Interval:
     """Return Wilson's score interval of a proportion (1927): it stays in 0..1, and holds for few trials.
 
     The trials must be independent; where cases are repeated, `bootstrap` over the cases is the honest one.
@@ -76,6 +76,16 @@ def bootstrap(values: Sequence[float], seed: int) -> Interval:
     draw = random.Random(seed)
     means = sorted(fmean(draw.choices(values, k=len(values))) for _ in range(RESAMPLES))
     return Interval(means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1])
+
+
+def mean_interval(values: Sequence[float], seed: int) -> Interval:
+    """Return where the mean of shares lies, one share a case: bootstrapped, but not where all of them are the same.
+
+    Drawing anew from equal values shows no spread, however few there are. Wilson's interval for as many trials does.
+    """
+    if len(set(values)) > 1:
+        return bootstrap(values, seed)
+    return wilson(sum(values), len(values))
 
 
 def chance_of_drop(differences: Sequence[float], seed: int) -> float:

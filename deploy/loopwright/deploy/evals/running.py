@@ -14,6 +14,7 @@ from loopwright.bus.errors import IntakeFull, LoopwrightError
 from loopwright.bus.messages import Json
 from loopwright.bus.presence import ORCHESTRATOR, present
 from loopwright.deploy.evals.grading import Judge, breaches_of, graded, verdicts, way_of
+from loopwright.deploy.evals.health import judging_of
 from loopwright.deploy.evals.suite import Case, Suite, goal_id
 from loopwright.deploy.evals.trials import Trial, trial_of
 from loopwright.tools.workspace import pack
@@ -122,6 +123,7 @@ async def trial(bus: Bus, each: Planned, judges: Sequence[Judge]) -> Trial:
     record = record_of(decisions[0].decision, decisions[0].seq, entries)
     standings = [known.decision.standing for known in decisions]
     told = trial_of(each.case.name, each.repetition, outcome, entries, standings, blame_of(record).fault)
+    told = told.model_copy(update={"evaluators": judging_of(record)})
     if not each.way:
         return told
     said = await verdicts(bus, record, judges) if told.passed else {}

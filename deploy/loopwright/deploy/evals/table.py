@@ -52,6 +52,9 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         yield "faults", named(total.faults)
     if total.breaches:
         yield "rules broken", named(total.breaches)
+    for name, each in total.evaluators.items():
+        if each.sickness:
+            yield "sick?", f"{name} {each.sickness} ({each.verdicts} verdicts)"
     if total.apart:
         yield "apart", f"{named(total.apart)} (not in any rate)"
     yield "measured on", f"{report.machine} · seed {report.seed}"

@@ -9,8 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from loopwright.bus import Usage
-from loopwright.deploy.evals.estimators import Interval, bootstrap, pass_all, pass_at, wilson
-from loopwright.deploy.evals.trials import Trial, score_after
+from loopwright.deploy.evals.estimators import Interval, mean_interval, pass_all, pass_at, wilson
+from loopwright.deploy.evals.health import Judging, together
+from loopwright.deploy.evals.trials import Apart, Trial, score_after
 
 MANY = 8
 """Up to which every k is told; above it the powers of two, and the largest."""
@@ -82,6 +83,8 @@ class Tally(BaseModel):
     """Trials by their stop reason, those apart left out."""
     faults: dict[str, int]
     """Failed trials by whose fault it was."""
+    evaluators: dict[str, Judging]
+    """What the evaluators did, in decided trials and in those that were an evaluator's fault."""
     breaches: dict[str, int]
     """Decided trials by the rules that they broke."""
     apart: dict[str, int]
@@ -138,6 +141,7 @@ def tally(trials: Sequence[Trial], seed: int) -> Tally:
         false_successes=sum(trial.false_successes for trial in decided),
         stops=counted(trial.reason for trial in decided),
         faults=counted(trial.fault for trial in decided if not trial.passed),
+        evaluators=together(trial.evaluators for trial in trials if trial.apart in {None, Apart.EVALUATOR}),
         breaches=counted(rule for trial in decided for rule in trial.breaches),
         apart=counted(str(trial.apart) for trial in trials if trial.apart),
     )
@@ -167,7 +171,7 @@ def interval_of(estimate: Estimate, k: int, counts: Sequence[tuple[int, int]], s
     """Return where an estimate lies: by the cases where there are several, by Wilson for the single trials of one."""
     enough = [(trials, passed) for trials, passed in counts if trials >= k]
     if len(enough) > 1:
-        return bootstrap([estimate(k, trials, passed) for trials, passed in enough], seed)
+        return mean_interval([estimate(k, trials, passed) for trials, passed in enough], seed)
     trials, passed = enough[0]
     sure = wilson(passed, trials)
     chance = chance_of_all if estimate is pass_all else chance_of_one
@@ -196,7 +200,7 @@ def mean_over(by_case: Mapping[str, Sequence[Trial]], value: Callable[[Trial], f
     means = [fmean(map(value, trials)) for trials in by_case.values()]
     if len(means) == 1:
         means = [value(trial) for trials in by_case.values() for trial in trials]
-    return figure(fmean(means), bootstrap(means, seed), len(means)) if means else None
+    return figure(fmean(means), mean_interval(means, seed), len(means)) if means else None
 
 
 def mean_curve(trials: Sequence[Trial]) -> dict[int, float]:

@@ -10,6 +10,7 @@ from loopwright.actors.faults.fault import SURE, Fault
 from loopwright.actors.standing import Standing
 from loopwright.bus import Entry, Evaluation, FailureClass, Outcome, Result, Status, StepOrder, StopReason, Usage
 from loopwright.bus.messages import FaultClass
+from loopwright.deploy.evals.health import Judging
 
 CURVE = 200
 """Points of a score curve that are kept."""
@@ -54,6 +55,8 @@ class Trial(BaseModel):
     """The rules that it broke."""
     judged: dict[str, float] = Field(default_factory=dict[str, float])
     """The scores that evaluators gave once it had ended."""
+    evaluators: dict[str, Judging] = Field(default_factory=dict[str, Judging])
+    """What the loop's own evaluators did."""
     fault: str = ""
     """Whose fault it was that it was not accepted: model, agent, loop, tool, environment, evaluator or unknown."""
 

@@ -14,6 +14,7 @@ from loopwright.deploy.evals.estimators import (
     bootstrap,
     chance_of_drop,
     chance_of_fewer,
+    mean_interval,
     pass_all,
     pass_at,
     wilson,
@@ -77,6 +78,12 @@ def test_a_bootstrap_is_as_wide_as_the_normal_approximation() -> None:
     assert found.low == pytest.approx(0.5 - 1.96 * (0.25 / 200) ** 0.5, abs=0.01)
     assert found.high == pytest.approx(0.5 + 1.96 * (0.25 / 200) ** 0.5, abs=0.01)
     assert bootstrap([], seed=1) == Interval(0.0, 1.0)
+
+
+def test_cases_that_are_all_alike_do_not_make_one_sure() -> None:
+    assert mean_interval([1.0, 1.0], seed=0) == wilson(2, 2)
+    assert mean_interval([0.5], seed=0).low < 0.1
+    assert mean_interval([0.0, 1.0, 1.0], seed=0) == bootstrap([0.0, 1.0, 1.0], seed=0)
 
 
 def test_five_losses_and_no_gain_are_mcnemars_five_coins() -> None:

@@ -111,3 +111,10 @@ def test_a_run_that_is_not_there_or_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r1.jsonl").write_text(HEADING.model_dump_json() + "\n{}\n")
     with pytest.raises(RunRefused, match=r"r1\.jsonl:2: this is no run of a suite"):
         find_run("r1", tmp_path)
+
+
+def test_the_example_is_a_suite() -> None:
+    cart, gcd = read_suite(Path(__file__).parents[4] / "deploy" / "examples" / "repairs.yaml").cases
+    assert cart.folder is not None
+    assert cart.acceptance_folder is not None
+    assert (cart.loop, gcd.loop, set(gcd.input)) == ("repair", "repair", {"files"})
