@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import click
 
-from loopwright.actors.faults import Blame, Fault, GoalRecord, Point, blame_of, read_record, why_of
+from loopwright.actors.faults import Blame, Fault, GoalRecord, Point, blame_of, opinion_on, read_record, why_of
 from loopwright.bus import Bus
 from loopwright.bus.client import wait_until_known
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
+from loopwright.tools.model import Model
 
 SHOWN = 20
 """Failed attempts that are listed for a person, the last."""
@@ -26,11 +27,14 @@ async def why(goal: str, as_json: bool) -> int:
     return Exit.DONE
 
 
-async def blame(goal: str, as_json: bool) -> int:
-    """Show whose fault it was: who introduced it, who missed it, who found it."""
+async def blame(goal: str, as_json: bool, opinion: bool, model: str | None) -> int:
+    """Show whose fault it was: who introduced it, who missed it, who found it; and what a model thinks, if asked."""
     async with bus_of(goal) as (bus, name):
         record = await known_record(bus, name)
     found = blame_of(record)
+    if opinion:
+        async with Model.from_environment() as asked:
+            found = found.model_copy(update={"opinion": await opinion_on(record, asked, model)})
     click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(in_words(found)))
     return Exit.DONE
 
@@ -57,6 +61,8 @@ def in_words(blame: Blame) -> Iterator[str]:
     for each in blame.missed:
         yield from pointed("missed", each)
     yield from (pointed("found", blame.found) if blame.found else ())
+    if blame.opinion is not None:
+        yield f"{'opinion':>10}  a model thinks: {charged(blame.opinion)}: {first_line(blame.opinion.because)}"
     hidden = len(blame.faults) - SHOWN
     if hidden > 0:
         yield f"{'attempts':>10}  {hidden} more went wrong before these"

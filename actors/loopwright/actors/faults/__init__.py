@@ -5,6 +5,7 @@ from loopwright.actors.faults.fault import Blame as Blame
 from loopwright.actors.faults.fault import Contract as Contract
 from loopwright.actors.faults.fault import Fault as Fault
 from loopwright.actors.faults.fault import Point as Point
+from loopwright.actors.faults.opinion import opinion_on as opinion_on
 from loopwright.actors.faults.reading import read_record as read_record
 from loopwright.actors.faults.recorded import GoalRecord as GoalRecord
 from loopwright.actors.faults.recorded import record_of as record_of

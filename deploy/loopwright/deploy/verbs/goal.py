@@ -93,14 +93,19 @@ def why(ctx: click.Context, goal_: str, json_: bool) -> None:
 
 @goal.command()
 @click.argument("goal_", metavar="GOAL")
+@click.option("--opinion", is_flag=True, help="Ask a model for a second opinion; it is shown the record.")
+@click.option("--model", help="Name of the model to ask.", envvar="LOOPWRIGHT_MODEL")
 @json_option
 @click.pass_context
-def blame(ctx: click.Context, goal_: str, json_: bool) -> None:
+def blame(ctx: click.Context, goal_: str, opinion: bool, model: str | None, json_: bool) -> None:
     """Show whose fault it was: where it was introduced, who missed it, where it was found.
 
-    Everything is worked out from what is on record, and the numbers are places in it: `goal watch` shows them.
+    Everything is worked out from what is on record, and the numbers are places in it: `goal watch` shows them. Only
+    --opinion asks a model, at OPENAI_BASE_URL or with OPENAI_API_KEY; what it thinks stands beside the rest.
     """
-    run(ctx, blaming.blame, goal_, json_)
+    if opinion and not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")):
+        raise click.UsageError("--opinion asks a model: set OPENAI_API_KEY, or OPENAI_BASE_URL.")
+    run(ctx, blaming.blame, goal_, json_, opinion, model)
 
 
 @goal.command()
