@@ -17,16 +17,39 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned, Produced
+from loopwright.actors.events import (
+    Advanced,
+    Began,
+    Escalated,
+    Event,
+    Failed,
+    Judged,
+    Opened,
+    Over,
+    Planned,
+    Produced,
+    Replanned,
+)
 from loopwright.actors.evolve import evolve, fold
+from loopwright.actors.fingerprint import of_failure, of_output
 from loopwright.actors.loop import Loop, unknown_loop
+from loopwright.actors.outcome import outcome_of
 from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, Plan
 from loopwright.actors.standing import Attempt, Standing
-from loopwright.actors.stopping import Stop, deadline_reached, no_role, outcome_of, reason_to_stop, stop_at_once
+from loopwright.actors.stopping import (
+    Stop,
+    deadline_reached,
+    no_role,
+    reason_to_replan,
+    reason_to_stop,
+    spent_up,
+    stop_at_once,
+)
 from loopwright.actors.unserved import Unserved, roles_waited_for
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
+    TEXT,
     Cancel,
     Due,
     Ended,
@@ -47,6 +70,8 @@ DEADLINE = "deadline"
 BASELINE = 0
 HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage")
 """What a decision keeps of a verdict; what it says in words stays where it is."""
+MAKERS_ALONE = {"best": None, "hint": "", "model": None, "tried": None}
+"""What an evaluator is not told: it judges each attempt by itself."""
 
 
 def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...] = ()) -> tuple[Event, ...]:
@@ -65,16 +90,19 @@ def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...
     return (opened, Began(attempt=BASELINE if pinned.baseline else 1))
 
 
-def decide(standing: Standing, message: Message, at: datetime) -> tuple[Event, ...]:
+def decide(standing: Standing, message: Message, at: datetime, seq: int = 0) -> tuple[Event, ...]:
     """Return what follows from `message`, heard at the broker's time `at`; nothing if it was not waited for."""
-    return turn(standing, message, at)[0]
+    return turn(standing, message, at, seq)[0]
 
 
-def turn(standing: Standing, message: Message, at: datetime) -> tuple[tuple[Event, ...], Standing]:
-    """Return what follows from `message`, as `decide` does, and where the goal stands then."""
+def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> tuple[tuple[Event, ...], Standing]:
+    """Return what follows from `message`, as `decide` does, and where the goal stands then.
+
+    `seq` is the message's place in the stream, for whoever wants to see what a stop is put down to.
+    """
     if standing.over:
         return (), standing
-    heard, stop = hear(standing, message)
+    heard, stop = hear(standing, message, seq)
     if not heard and stop is None:
         return (), standing
     after = fold(standing, heard) or standing
@@ -82,15 +110,15 @@ def turn(standing: Standing, message: Message, at: datetime) -> tuple[tuple[Even
     return (*heard, *follows), fold(after, follows) or after
 
 
-def hear(standing: Standing, message: Message) -> tuple[tuple[Event, ...], Stop | None]:
+def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, ...], Stop | None]:
     """Return the events that a message stands for, and the reason to stop at once that it brings."""
     match message:
         case Result():
-            return hear_result(standing, message), None
+            return hear_result(standing, message, seq), None
         case Evaluation():
-            return hear_verdict(standing, message), None
+            return hear_verdict(standing, message, seq), None
         case Cancel():
-            return (), Stop(StopReason.CANCELLED, message.why or "It was called off.", status=Status.CANCELED)
+            return (), called_off(message, seq)
         case Due(id="deadline"):
             return (), deadline_reached(standing)
         case Unserved(role=role) if role in roles_waited_for(standing):
@@ -99,19 +127,20 @@ def hear(standing: Standing, message: Message) -> tuple[tuple[Event, ...], Stop 
             return (), None
 
 
-def hear_result(standing: Standing, result: Result) -> tuple[Event, ...]:
+def hear_result(standing: Standing, result: Result, seq: int) -> tuple[Event, ...]:
     """Return what a worker's result means, if the attempt waits for one."""
     attempt = standing.attempt(result.attempt)
     if attempt is None or attempt.phase is not Phase.WORKING or result.step != standing.step:
         return ()
     if result.failure is not None:
-        return (Failed(attempt=attempt.number, failure=result.failure, usage=result.usage),)
+        return (Failed(attempt=attempt.number, failure=result.failure, seq=seq, usage=result.usage),)
     if standing.step == PLAN:
-        return (hear_plan(result),)
-    return (Produced.of(attempt=attempt.number, size=result.size, usage=result.usage),)
+        return (hear_plan(result, seq),)
+    made = of_output(result.output)
+    return (Produced.of(attempt=attempt.number, size=result.size, made=made, usage=result.usage),)
 
 
-def hear_plan(result: Result) -> Event:
+def hear_plan(result: Result, seq: int) -> Event:
     """Return what a planner's result means: the steps, or that it is no plan."""
     try:
         plan = Plan.model_validate(result.output)
@@ -119,33 +148,39 @@ def hear_plan(result: Result) -> Event:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
         failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {where}: {first['msg']}")
-        return Failed(attempt=result.attempt, failure=failure, usage=result.usage)
+        return Failed(attempt=result.attempt, failure=failure, seq=seq, usage=result.usage)
     return Planned(attempt=result.attempt, steps=plan.steps, usage=result.usage)
 
 
-def hear_verdict(standing: Standing, verdict: Evaluation) -> tuple[Event, ...]:
+def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Event, ...]:
     """Return what an evaluator's verdict means, if the attempt waits for that evaluator."""
     attempt = standing.attempt(verdict.attempt)
     if attempt is None or verdict.judge not in attempt.waiting or verdict.step != standing.step:
         return ()
     if verdict.failure is not None:
-        failed = Failed(attempt=attempt.number, failure=verdict.failure, judge=verdict.judge, usage=verdict.usage)
-        return (failed,)
-    return (Judged.of(**{name: getattr(verdict, name) for name in HEARD}),)
+        told = {"attempt": attempt.number, "judge": verdict.judge, "seq": seq, "usage": verdict.usage}
+        return (Failed(failure=verdict.failure, **told),)
+    kept = {name: getattr(verdict, name) for name in HEARD}
+    found = "" if verdict.passed else of_failure(verdict.judge, verdict.feedback)
+    return (Judged.of(**kept, found=found, seq=seq),)
 
 
 def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, ...]:
     """Return what to do next: end the goal, begin an attempt, or wait."""
     if standing.accepted and standing.ahead and stop is None:
-        return next_step(standing, at) if standing.is_decided else ()
+        return after(standing, Advanced.of(), at) if standing.is_decided else ()
     if standing.accepted and not standing.ahead:
         if stop is None and not standing.is_decided:
             return ()
         stop = Stop(StopReason.ACCEPTED, "", status=Status.COMPLETED)
+    if stop is None and (why := reason_to_replan(standing)):
+        return after(standing, Replanned(why=why), at)
     if stop is None:
         stop = reason_to_stop(standing)
         if stop is not None and standing.under_way:
             return ()
+        if stop is not None and (escalated := rung_for(standing, stop)):
+            return escalate(standing, escalated, at)
     if stop is not None:
         return (Over(outcome=outcome_of(standing, stop, at)),)
     if may_begin(standing.under_way, standing.bounds.width):
@@ -153,10 +188,34 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, .
     return ()
 
 
-def next_step(standing: Standing, at: datetime) -> tuple[Event, ...]:
-    """Return what goes on to the next step of the plan; attempts at this one that are under way come too late."""
-    advanced = Advanced.of()
-    return (advanced, *go_on(evolve(standing, advanced), None, at))
+def after(standing: Standing, event: Event, at: datetime) -> tuple[Event, ...]:
+    """Return an event and what to do then. Attempts under way at a step that the goal leaves come too late."""
+    return (event, *go_on(evolve(standing, event), None, at))
+
+
+def escalate(standing: Standing, escalated: Escalated, at: datetime) -> tuple[Event, ...]:
+    """Return what climbing the ladder leads to."""
+    if escalated.rung != "replan":
+        return after(standing, escalated, at)
+    return (escalated, *after(evolve(standing, escalated), Replanned(why=escalated.why), at))
+
+
+def rung_for(standing: Standing, stop: Stop) -> Escalated | None:
+    """Return what the loop does instead of stopping; None if it stops."""
+    if not stop.is_measured or spent_up(standing) is not None:
+        return None
+    ways = enumerate(standing.loop.rungs[standing.height :], start=standing.height + 1)
+    for height, rung in ways:
+        if rung != "replan" or standing.may_replan:
+            told = {"reason": stop.reason, "why": stop.hint[:TEXT], "evidence": stop.evidence}
+            return Escalated(height=height, rung=rung, **told)
+    return None
+
+
+def called_off(cancel: Cancel, seq: int) -> Stop:
+    """Return the stop of a goal that somebody has called off."""
+    why = cancel.why or "It was called off."
+    return Stop(StopReason.CANCELLED, why, status=Status.CANCELED, seq=seq)
 
 
 def may_begin(under_way: tuple[Attempt, ...], width: int) -> bool:
@@ -208,6 +267,9 @@ def work(standing: Standing, attempt: int) -> StepOrder:
         task=standing.task,
         before=standing.before,
         best=standing.best.pick if standing.best else None,
+        hint=standing.hint,
+        model=standing.model,
+        tried=standing.tried,
         timeout=standing.bounds.step_timeout,
         hops=goal.hops + 1,
     )
@@ -216,8 +278,8 @@ def work(standing: Standing, attempt: int) -> StepOrder:
 def evaluation(standing: Standing, attempt: int, judge: str, output: Output | None = None) -> StepOrder:
     """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
-    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "best": None, "output": output}
-    return work(standing, attempt).but(**addressed)
+    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output}
+    return work(standing, attempt).but(**MAKERS_ALONE | addressed)
 
 
 def unreadable_result(goal: str, step: str, attempt: int, why: str) -> Result:

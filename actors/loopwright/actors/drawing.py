@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 
+from loopwright.actors.ladder import in_words
 from loopwright.actors.loop import Bounds, Loop
+
+NO_BOUNDS = {"width", "tolerance", "replans"}
+"""Figures at which nothing stops."""
 
 
 def mermaid(loop: Loop) -> str:
@@ -53,10 +57,12 @@ def arrows(loop: Loop) -> Iterator[str]:
     if loop.plan:
         yield f"{last} -- the next step --> work"
     yield f"{last} -- passed --> accepted"
+    if loop.rungs:
+        yield f'judging -. "stuck: {", then ".join(map(in_words, loop.rungs))}" .-> {start}'
     yield "work -. a bound is reached .-> stopped"
 
 
 def bounds(bounds: Bounds) -> str:
     """Return the figures at which a loop stops."""
-    figures = [(name, value) for name, value in bounds if isinstance(value, int | float) and name != "width"]
+    figures = [(name, value) for name, value in bounds if isinstance(value, int | float) and name not in NO_BOUNDS]
     return "<br/>".join(f"{name.replace('_', ' ')} {f'{value:,}'.removesuffix('.0')}" for name, value in figures)

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from loopwright.actors.frozen import Frozen
+from loopwright.actors.ladder import Rung
 from loopwright.actors.loop import Loop
 from loopwright.actors.plan import PlannedStep
-from loopwright.bus.messages import Failure, Goal, Outcome, Usage
+from loopwright.bus.messages import Failure, Goal, Json, Outcome, StopReason, Usage
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -35,6 +36,8 @@ class Produced(Frozen):
     event: Literal["produced"] = "produced"
     attempt: int
     size: int
+    made: str = ""
+    """What tells the output from every other."""
     usage: Usage = Usage()
 
 
@@ -57,6 +60,10 @@ class Judged(Frozen):
     score: float
     pick: JsonValue = None
     rejected: int = 0
+    found: str = ""
+    """What tells a refusal from every other."""
+    seq: int = 0
+    """Where it was said: the message's place in the stream."""
     usage: Usage = Usage()
 
 
@@ -67,7 +74,29 @@ class Failed(Frozen):
     attempt: int
     failure: Failure
     judge: Token | None = None
+    seq: int = 0
+    """Where it was said: the message's place in the stream."""
     usage: Usage = Usage()
+
+
+class Escalated(Frozen):
+    """The loop is stuck, and does something about it: it has climbed its ladder."""
+
+    event: Literal["escalated"] = "escalated"
+    height: int
+    """Rungs that it has climbed."""
+    rung: Rung
+    reason: StopReason
+    """What it would have stopped for."""
+    why: str
+    evidence: Json = Field(default_factory=dict[str, JsonValue])
+
+
+class Replanned(Frozen):
+    """What is left of the goal is to be planned anew."""
+
+    event: Literal["replanned"] = "replanned"
+    why: str
 
 
 class Advanced(Frozen):
@@ -84,5 +113,6 @@ class Over(Frozen):
 
 
 type Event = Annotated[
-    Opened | Began | Produced | Planned | Judged | Failed | Advanced | Over, Field(discriminator="event")
+    Opened | Began | Produced | Planned | Judged | Failed | Escalated | Replanned | Advanced | Over,
+    Field(discriminator="event"),
 ]

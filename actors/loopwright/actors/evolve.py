@@ -7,13 +7,40 @@ outcome is set, and then no event follows.
 
 from collections.abc import Iterable
 
-from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned, Produced
+from loopwright.actors.events import (
+    Advanced,
+    Began,
+    Escalated,
+    Event,
+    Failed,
+    Judged,
+    Opened,
+    Over,
+    Planned,
+    Produced,
+    Replanned,
+)
+from loopwright.actors.fingerprint import of_failure, together
+from loopwright.actors.measured import NEW, Measured
 from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
 from loopwright.actors.plan import PLAN, WORK, PlannedStep
 from loopwright.actors.standing import Attempt, Best, Standing
 from loopwright.actors.voting import NEVER_OUTVOTED, Ballot, Tally
 from loopwright.bus.messages import FailureClass, Usage
 from loopwright.bus.plain import JsonValue
+
+ANEW: dict[str, object] = {
+    "under_way": (),
+    "best": None,
+    "measured": NEW,
+    "height": 0,
+    "hint": "",
+    "tried": None,
+    "failures": 0,
+    "exhausted": False,
+    "accepted": False,
+}
+"""What is counted for each step by itself; what was spent stays."""
 
 
 def evolve(standing: Standing | None, event: Event) -> Standing:
@@ -34,6 +61,10 @@ def evolve(standing: Standing | None, event: Event) -> Standing:
             return judge(standing, event)
         case Failed():
             return fail(standing, event)
+        case Escalated():
+            return escalate(standing, event)
+        case Replanned():
+            return replan(standing, event)
         case Advanced():
             return at_step(standing, standing.ahead, before=standing.best.pick if standing.best else None)
         case Over():
@@ -65,21 +96,39 @@ def produce(standing: Standing, event: Produced) -> Standing:
     """Hand an attempt's result to every evaluator."""
     evaluators = standing.loop.panel.everybody
     standing = spent(standing, event.usage, steps=len(evaluators))
-    return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, waiting=evaluators)
+    return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
 
 
 def plan(standing: Standing, event: Planned) -> Standing:
     """Take the plan, and go to its first step."""
     standing = moved(spent(standing, event.usage), event.attempt, Mark.PLANNED)
-    return at_step(standing, event.steps, before=None)
+    return at_step(standing, event.steps, before=standing.before)
 
 
 def at_step(standing: Standing, steps: tuple[PlannedStep, ...], before: JsonValue) -> Standing:
     """Go to the first of `steps`: what is counted for each step starts anew, what was spent stays."""
-    anew = {"under_way": (), "begun": 0, "best": None, "since_best": 0, "failures": 0, "exhausted": False}
     place = {"step": steps[0].name, "task": steps[0].input, "ahead": steps[1:], "before": before}
-    counted = {"earlier": standing.earlier + standing.begun, "accepted": False}
-    return standing.but(**anew, **place, **counted)
+    return standing.but(**ANEW, **place, begun=standing.base, earlier=standing.attempts)
+
+
+def escalate(standing: Standing, event: Escalated) -> Standing:
+    """Climb the ladder; the attempts from here on are another story."""
+    measured = standing.measured.anew()
+    return standing.but(height=event.height, hint=event.why, measured=measured, failures=0, exhausted=False)
+
+
+def replan(standing: Standing, event: Replanned) -> Standing:
+    """Go back to the planner, with what was tried. The numbers of attempts go on: their places are taken."""
+    tried: JsonValue = {
+        "step": standing.step,
+        "why": event.why,
+        "score": standing.best.score if standing.best else None,
+        "best": standing.best.pick if standing.best else None,
+        "steps_left": [step.name for step in standing.ahead],
+    }
+    made = standing.attempts
+    place = {"step": PLAN, "task": None, "ahead": (), "tried": tried, "replans": standing.replans + 1}
+    return standing.but(**ANEW | place, begun=made, base=made, earlier=made)
 
 
 def judge(standing: Standing, event: Judged) -> Standing:
@@ -88,6 +137,8 @@ def judge(standing: Standing, event: Judged) -> Standing:
     standing = spent(standing, event.usage)
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
+    found = attempt.found if event.passed else together(attempt.found, event.found)
+    attempt = attempt.but(found=found, seq=event.seq)
     return cast(standing, attempt, Ballot.of(role=event.judge, passed=event.passed, score=event.score), event.pick)
 
 
@@ -126,15 +177,23 @@ def accept(standing: Standing, attempt: Attempt, event: Judged) -> Standing:
     rejected = event.rejected if event.passed else max(1, event.rejected)
     standing = standing.but(false_successes=standing.false_successes + rejected)
     if event.passed:
-        return won(replaced(standing, attempt.but(pick=pick)), attempt.number)
+        return won(replaced(standing, attempt.but(pick=pick, seq=event.seq)), attempt.number)
     standing = moved(standing, attempt.number, Mark.REFUSED)
-    return closed(standing, attempt)
+    attempt = attempt.but(found=of_failure(event.judge, ""), seq=event.seq)
+    return closed(standing, attempt, measured_with(standing, attempt, scored=False))
 
 
-def closed(standing: Standing, attempt: Attempt, best: Best | None = None) -> Standing:
-    """Take a judged attempt off: the generator may know more now, and patience starts anew with a better score."""
-    since = 0 if best else standing.since_best + attempt.size
-    return dropped(standing, attempt.number, best=best or standing.best, since_best=since, failures=0, exhausted=False)
+def closed(standing: Standing, attempt: Attempt, measured: Measured, best: Best | None = None) -> Standing:
+    """Take a judged attempt off: the generator may know more now, and needs no hint any more once it got better."""
+    hint = "" if best else standing.hint
+    noted = {"measured": measured, "hint": hint, "failures": 0, "exhausted": False}
+    return dropped(standing, attempt.number, best=best or standing.best, **noted)
+
+
+def measured_with(standing: Standing, attempt: Attempt, *, scored: bool = True) -> Measured:
+    """Return what is measured once an attempt was judged."""
+    told = (attempt.score if scored else None, attempt.size, attempt.made, attempt.found, attempt.seq)
+    return standing.measured.judged(*told, standing.bounds.tolerance)
 
 
 def won(standing: Standing, number: int) -> Standing:
@@ -145,7 +204,8 @@ def won(standing: Standing, number: int) -> Standing:
     if standing.accepted and standing.best and standing.best.attempt < number:
         best = standing.best
     standing = with_baseline(standing, attempt)
-    return dropped(standing, number, best=best, accepted=True, failures=0)
+    measured = standing.measured.met(attempt.score, attempt.seq) if number else standing.measured
+    return dropped(standing, number, best=best, measured=measured, accepted=True, failures=0)
 
 
 def settled(standing: Standing, number: int) -> Standing:
@@ -154,17 +214,21 @@ def settled(standing: Standing, number: int) -> Standing:
     standing = with_baseline(standing, attempt)
     if number == 0:
         return dropped(standing, number)
+    measured = measured_with(standing, attempt)
     if standing.accepted:
-        return closed(standing, attempt)
+        return closed(standing, attempt, measured)
     floor = standing.best.score if standing.best else (standing.baseline or 0.0)
     if attempt.score > floor or (standing.best is None and standing.baseline is None):
-        return closed(standing, attempt, Best.of(attempt=number, score=attempt.score, pick=attempt.pick))
-    return closed(standing, attempt)
+        best = Best.of(attempt=number, score=attempt.score, pick=attempt.pick)
+        return closed(standing, attempt, measured, best)
+    return closed(standing, attempt, measured)
 
 
 def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
     """Note the baseline's score."""
-    return standing.but(baseline=attempt.score) if attempt.number == 0 else standing
+    if attempt.number != 0:
+        return standing
+    return standing.but(baseline=attempt.score, measured=standing.measured.from_baseline(attempt.score, attempt.seq))
 
 
 def fail(standing: Standing, event: Failed) -> Standing:
@@ -174,18 +238,15 @@ def fail(standing: Standing, event: Failed) -> Standing:
     if event.judge is not None and attempt.phase is Phase.JUDGING and event.failure.kind not in NEVER_OUTVOTED:
         abstention = Ballot(role=event.judge)
         if standing.loop.panel.tally((*attempt.ballots, abstention)) is not Tally.VOID:
-            return cast(standing, attempt, abstention)
+            return cast(standing, attempt.but(seq=event.seq), abstention)
     standing = moved(standing, event.attempt, Mark.FAILED)
     size = attempt.size
     if event.failure.kind is FailureClass.EXHAUSTED:
         return dropped(standing, event.attempt, exhausted=True, empty=standing.empty + 1)
-    return dropped(
-        standing,
-        event.attempt,
-        failures=standing.failures + 1,
-        last_failure=event.failure,
-        since_best=standing.since_best + max(1, size),
-    )
+    found = of_failure(event.judge or event.failure.kind, event.failure.message)
+    measured = standing.measured.without_score(max(1, size), found, event.seq)
+    noted = {"failures": standing.failures + 1, "last_failure": event.failure, "measured": measured}
+    return dropped(standing, event.attempt, **noted)
 
 
 def known(standing: Standing, number: int) -> Attempt:

@@ -11,8 +11,9 @@ from loopwright.actors.decide import unreadable_evaluation, unreadable_result
 from loopwright.actors.events import Event, Opened, Over
 from loopwright.actors.evolve import evolve
 from loopwright.actors.loop import unknown_loop
+from loopwright.actors.outcome import outcome_of
 from loopwright.actors.standing import Standing
-from loopwright.actors.stopping import Stop, outcome_of
+from loopwright.actors.stopping import Stop
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import read_at, read_goal
 from loopwright.bus.errors import Unreadable

@@ -18,6 +18,7 @@ from loopwright.actors.kept import SENTENCE, given, kept, not_allowed, readable,
 from loopwright.actors.memory import Memory
 from loopwright.actors.met import Met
 from loopwright.actors.showing import Showing
+from loopwright.actors.stale import Calls
 from loopwright.bus.connection import LEASE, Bus
 from loopwright.bus.errors import GuardLost
 from loopwright.bus.messages import (
@@ -80,6 +81,7 @@ class Holding:
         self._showing = Showing()
         self.met = Met()
         """What its calls have met."""
+        self.calls = Calls()
         self._lock = anyio.Lock()
         self._seen = 0
         self._lost = False
@@ -144,7 +146,7 @@ class Holding:
             StepFailed: nobody can tell.
             Retriable: it may be told later.
         """
-        self._run, self._showing = Run(self._record), Showing()
+        self._run, self._showing, self.calls = Run(self._record), Showing(), Calls()
         for place, claim in list(self._record.claimed.items()):
             told = await self._find_out(claim)
             phase = EffectPhase.DONE if isinstance(told, Done) else EffectPhase.RELEASED
@@ -209,10 +211,12 @@ class Holding:
         read, written = await self._fitting(tool, arguments)
         with self._run.taking(digest_of("call", tool.name, written)) as place:
             effect = self._run.recall(place)
+            again = effect is None and self.calls.knows(place.call)
             if effect is None:
                 await self._make(tool, read, written, place)
                 effect = self._run.recall(place)
             assert effect is not None, "how a call ended is on record"
+            self.calls.hear(tool, effect, again=again)
             return self._said(tool, effect)
 
     async def _fitting(self, tool: Tool[Any], arguments: dict[str, Any]) -> tuple[dict[str, Any], Json]:

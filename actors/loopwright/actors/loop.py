@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from loopwright.actors.design import Design, Flaw, Path, meant
+from loopwright.actors.ladder import HINT, HINT_AND_REPLAN, Ladder, OtherRole
 from loopwright.actors.person import Person
+from loopwright.actors.recovery import FIXED, RECOVERIES, Recovery
 from loopwright.actors.voting import Panel, Vote
-from loopwright.bus.messages import Limits, Seconds
+from loopwright.bus.messages import FailureClass, Limits, Seconds
 from loopwright.bus.names import Token
 
 
@@ -24,10 +26,14 @@ class Bounds(Design):
     """Seconds that a goal waits for a role that nobody serves."""
     patience: int = Field(default=3, ge=1)
     """Distinct proposals without a better score before the loop counts as stuck."""
+    tolerance: float = Field(default=0.0, ge=0, lt=1)
+    """By how much a score must rise to be better: what the evaluators' scores of one and the same output differ by."""
     width: int = Field(default=1, ge=1, le=64)
     """Attempts that may be under way at once: one is made while the others are judged."""
     failures: int = Field(default=3, ge=1)
     """Failed attempts in a row that end the goal."""
+    replans: int = Field(default=2, ge=0)
+    """How often a goal is planned anew, whatever for."""
     tokens: int = Field(default=200_000, ge=1)
     """Tokens in and out, all attempts together."""
     cost: float = Field(default=3.0, gt=0)
@@ -61,7 +67,21 @@ class Loop(Design):
     """The roles among these that people serve."""
     baseline: bool = False
     """Whether the input is judged as it stands before anything is made; the goal may be met already."""
+    ladder: Ladder | None = None
+    """What is done when the loop is stuck, one after the other, before it stops: `hint`, another `role`, another
+    `model`, `replan`. None: a hint, and then a new plan where there is a planner."""
+    recovery: dict[FailureClass, Recovery] = Field(default_factory=dict[FailureClass, Recovery])
+    """What a failed attempt leads to, by the class of its failure, where that is not the usual."""
     bounds: Bounds = Bounds()
+
+    @property
+    def rungs(self) -> Ladder:
+        """What is done when the loop is stuck."""
+        return self.ladder if self.ladder is not None else HINT_AND_REPLAN if self.plan else HINT
+
+    def after(self, kind: FailureClass) -> Recovery:
+        """Return what a failure of a class leads to."""
+        return self.recovery.get(kind) or RECOVERIES[kind]
 
     @property
     def panel(self) -> Panel:
@@ -82,12 +102,15 @@ class Loop(Design):
         yield from ((("judges", place), role) for place, role in enumerate(self.judges))
         if self.acceptance:
             yield ("acceptance",), self.acceptance
+        others = ((place, rung) for place, rung in enumerate(self.rungs) if isinstance(rung, OtherRole))
+        yield from ((("ladder", place, "role"), rung.role) for place, rung in others)
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what is wrong between its parts."""
         yield from self._roles_with_two_parts()
         yield from self.panel.flaws()
         yield from self._flaws_of_people()
+        yield from self._flaws_of_ladder()
         if self.plan and self.baseline:
             why = "a loop with a plan has no baseline: before it is planned there is nothing to judge."
             yield Flaw(("baseline",), why)
@@ -104,6 +127,17 @@ class Loop(Design):
             if person.within >= self.bounds.deadline:
                 why = f"the goal ends after {self.bounds.deadline:g} seconds, before {role} has had {person.within:g}."
                 yield Flaw(("people", role, "within"), why)
+
+    def _flaws_of_ladder(self) -> Iterator[Flaw]:
+        """Yield the rungs and recoveries that could never be."""
+        if self.plan is None:
+            why = "nobody can plan anew: the loop has no planner."
+            yield from (Flaw(("ladder", place), why) for place, rung in enumerate(self.rungs) if rung == "replan")
+            anew = (kind for kind, recovery in self.recovery.items() if recovery is Recovery.REPLAN)
+            yield from (Flaw(("recovery", kind.value), why) for kind in anew)
+        for kind, recovery in self.recovery.items():
+            if kind in FIXED and recovery is not RECOVERIES[kind]:
+                yield Flaw(("recovery", kind.value), FIXED[kind])
 
     def _roles_with_two_parts(self) -> Iterator[Flaw]:
         """Yield the roles that stand twice: an evaluator's order would take the other's place."""

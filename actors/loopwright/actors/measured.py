@@ -26,17 +26,26 @@ class Measured(Frozen):
     shown: tuple[int, ...] = ()
     """Places in the stream of the last messages that ended an attempt."""
 
-    def judged(self, score: float, size: int, made: str, failure: str, seq: int, tolerance: float) -> "Measured":
+    def from_baseline(self, score: float, seq: int) -> "Measured":
+        """Return what is measured once the input was judged as it stands."""
+        return self.but(climb=self.climb.but(mark=score), shown=(seq,))
+
+    def met(self, score: float, seq: int) -> "Measured":
+        """Return what is measured after the attempt that was accepted."""
+        return self.but(curve=drawn(self.curve, score), shown=(seq,))
+
+    def judged(self, score: float | None, size: int, made: str, failure: str, seq: int, tolerance: float) -> "Measured":
         """Return what is measured after an attempt that was refused, with what tells its output and its failure.
 
-        Whoever improves goes round in no circle: what came before a gain is forgotten.
+        One that only the acceptance evaluator has refused has no score that compares with those of others. Whoever
+        improves goes round in no circle: what came before a gain is forgotten.
         """
-        climb = climbed(self.climb, score, size, tolerance)
+        climb = stayed(self.climb, size) if score is None else climbed(self.climb, score, size, tolerance)
         gained = climb.since == 0 and climb.mark != self.climb.mark
         before = NEW if gained else self
         return Measured(
             climb=climb,
-            curve=drawn(self.curve, score),
+            curve=self.curve if score is None else drawn(self.curve, score),
             made=led(before.made, made),
             failed=led(before.failed, failure),
             same=again(before.same, digest(f"{made} {failure} {level(score, tolerance)}")),
@@ -61,6 +70,6 @@ class Measured(Frozen):
 NEW = Measured()
 
 
-def level(score: float, tolerance: float) -> float:
+def level(score: float | None, tolerance: float) -> float | None:
     """Return a score such that those which differ by less than the tolerance mostly have the same."""
-    return round(score / tolerance) if tolerance else score
+    return round(score / tolerance) if tolerance and score is not None else score

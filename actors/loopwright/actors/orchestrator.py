@@ -205,7 +205,8 @@ class Orchestrator:
             return (said, fold(None, said)) if loaded.decision is None else ((), None)
         if loaded.decision is None:
             return None, None
-        return turn(loaded.decision.standing, said, delivery.time)
+        seq = delivery.seq if delivery.stream == LOOP else 0
+        return turn(loaded.decision.standing, said, delivery.time, seq)
 
     async def _repeat(self, goal: str, delivery: Delivery, output: Output | None, upto: int) -> bool:
         """Send again what the decision on a delivery sends: whoever wrote it may have died before sending.

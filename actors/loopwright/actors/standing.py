@@ -4,7 +4,9 @@ from datetime import datetime
 from functools import cached_property
 
 from loopwright.actors.frozen import Frozen
+from loopwright.actors.ladder import Ladder, OtherModel, OtherRole
 from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.measured import NEW, Measured
 from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, WORK, PlannedStep
 from loopwright.actors.voting import Ballot
@@ -34,6 +36,12 @@ class Attempt(Frozen):
     score: float = 0.0
     """What their ballots come to, once all have spoken."""
     pick: JsonValue = None
+    made: str = ""
+    """What tells its output from every other."""
+    found: str = ""
+    """What tells how it was refused."""
+    seq: int = 0
+    """Where an evaluator has spoken of it last: the message's place in the stream."""
 
 
 class Standing(Frozen):
@@ -52,15 +60,24 @@ class Standing(Frozen):
     """What the step before it came to."""
     under_way: tuple[Attempt, ...] = ()
     begun: int = 0
-    """Attempts at this step, the baseline not counted."""
+    """The number of the last attempt at this step."""
     earlier: int = 0
     """Attempts at the steps before it."""
     steps: int = 0
     """Pieces of work handed out."""
     baseline: float | None = None
     best: Best | None = None
-    since_best: int = 0
-    """Distinct proposals since the best score was seen."""
+    measured: Measured = NEW
+    height: int = 0
+    """Rungs of the ladder that were climbed at this step."""
+    hint: str = ""
+    """What its workers should know of why it is stuck."""
+    tried: JsonValue = None
+    """Where the last plan has led, while there is to be a new one."""
+    replans: int = 0
+    """New plans that were asked for."""
+    base: int = 0
+    """What attempts at a step are numbered behind: numbers from before a new plan are taken."""
     failures: int = 0
     """Failed attempts in a row."""
     last_failure: Failure | None = None
@@ -81,7 +98,31 @@ class Standing(Frozen):
     @property
     def maker(self) -> Token:
         """The role whose workers make what the step asks for."""
-        return self.loop.plan if self.loop.plan and self.step == PLAN else self.loop.work
+        if self.loop.plan and self.step == PLAN:
+            return self.loop.plan
+        others = [rung.role for rung in self.climbed if isinstance(rung, OtherRole)]
+        return others[-1] if others else self.loop.work
+
+    @property
+    def model(self) -> str | None:
+        """The model that is to be asked at this step, where the loop has tried others."""
+        others = [rung.model for rung in self.climbed if isinstance(rung, OtherModel)]
+        return others[-1] if others else None
+
+    @property
+    def climbed(self) -> Ladder:
+        """The rungs that were climbed at this step."""
+        return self.loop.rungs[: self.height] if self.height else ()
+
+    @property
+    def attempts(self) -> int:
+        """Attempts at all steps so far, the baseline not counted."""
+        return self.earlier + self.begun - self.base
+
+    @property
+    def may_replan(self) -> bool:
+        """Whether what is left of the goal can be planned anew."""
+        return self.loop.plan is not None and self.step != PLAN and self.replans < self.bounds.replans
 
     @property
     def is_decided(self) -> bool:

@@ -1,20 +1,27 @@
 """When a goal stops, and why: each reason with its sentence and the figures behind it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from pydantic import JsonValue
 
+from loopwright.actors.oscillation import circle_of
+from loopwright.actors.plateau import is_flat
+from loopwright.actors.recovery import Recovery, reason_of
+from loopwright.actors.repetition import SAME_ATTEMPTS
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import nobody_serves
-from loopwright.bus.messages import TEXT, FailureClass, Outcome, Status, StopReason
+from loopwright.bus.messages import FailureClass, Status, StopReason
 
-FATAL = {
-    FailureClass.POLICY: (StopReason.ERROR, Status.FAILED),
-    FailureClass.IN_DOUBT: (StopReason.ERROR, Status.FAILED),
-    FailureClass.MISSING: (StopReason.REJECTED, Status.REJECTED),
+MADE_TWICE = 2
+"""A circle of outputs is one when it was run through twice: what was made before was made again, step for step."""
+FAILED_THRICE = 3
+"""A circle of failures with outputs that differ may be chance, where there are few ways to fail."""
+ADVICE = {
+    StopReason.PLATEAU: "Do something other than what was tried.",
+    StopReason.OSCILLATION: "What mends one thing breaks the other: look for a change that does both.",
+    StopReason.REPETITION: "Do not do the same again: the same will come of it.",
 }
-"""Failures that no further attempt will mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,15 @@ class Stop:
     why: str
     status: Status = Status.FAILED
     evidence: dict[str, JsonValue] = field(default_factory=dict)
+    seq: int = 0
+    """Where the message stands that has brought it, where one has."""
+    is_measured: bool = False
+    """Whether the loop is only stuck, and may do something about it."""
+
+    @property
+    def hint(self) -> str:
+        """What a worker should know of it."""
+        return f"{self.why} {ADVICE.get(self.reason, '')}".strip()
 
 
 def stop_at_once(standing: Standing) -> Stop | None:
@@ -32,47 +48,123 @@ def stop_at_once(standing: Standing) -> Stop | None:
     failure = standing.last_failure
     if failure is None or standing.failures == 0:
         return None
-    if failure.kind in FATAL:
-        reason, status = FATAL[failure.kind]
-        return Stop(reason, failure.message, status=status)
+    if is_rejected(standing, failure.kind):
+        return Stop(StopReason.REJECTED, failure.message, status=Status.REJECTED)
+    if standing.loop.after(failure.kind) is Recovery.STOP:
+        return Stop(reason_of(failure.kind), failure.message)
     if standing.loop.baseline and standing.baseline is None and standing.begun == 0:
         return Stop(StopReason.ERROR, f"The input could not be judged as it stands: {failure.message}")
     return None
 
 
+def is_rejected(standing: Standing, kind: FailureClass) -> bool:
+    """Tell whether a failure of a class means that the goal cannot be worked on as it was given."""
+    match standing.loop.after(kind):
+        case Recovery.REJECT:
+            return True
+        case Recovery.REPLAN:
+            return kind is FailureClass.MISSING and not may_replan(standing)
+        case _:
+            return False
+
+
+def may_replan(standing: Standing) -> bool:
+    """Tell whether what is left of the goal can be planned anew."""
+    return standing.may_replan and spent_up(standing) is None
+
+
+def reason_to_replan(standing: Standing) -> str:
+    """Return why what is left of the goal is to be planned anew; empty if it is not."""
+    failure = standing.last_failure
+    if failure is None or standing.failures == 0 or standing.loop.after(failure.kind) is not Recovery.REPLAN:
+        return ""
+    return failure.message or failure.kind.value if may_replan(standing) else ""
+
+
 def reason_to_stop(standing: Standing) -> Stop | None:
-    """Return the bound that was reached, if one was; attempts under way may still succeed."""
+    """Return the first reason to begin no attempt any more; attempts under way may still succeed."""
+    if standing.failures >= standing.bounds.failures:
+        return failing(standing)
+    return stuck(standing) or spent_up(standing)
+
+
+def stuck(standing: Standing) -> Stop | None:
+    """Return how the loop is stuck, if it is."""
+    failure = standing.last_failure
+    if failure and standing.failures and standing.loop.after(failure.kind) is Recovery.ESCALATE:
+        figures: dict[str, JsonValue] = {"failures": standing.failures, "kind": failure.kind.value}
+        return Stop(reason_of(failure.kind), failure.message, evidence=figures, is_measured=True)
+    if standing.exhausted:
+        candidates = standing.usage.candidates
+        why = f"There is nothing left to try: {candidates} distinct proposals were evaluated."
+        figures = {"exhausted": True, "candidates": candidates}
+        return Stop(StopReason.PLATEAU, why, evidence=figures, is_measured=True)
+    return repeating(standing) or circling(standing) or flat(standing)
+
+
+def repeating(standing: Standing) -> Stop | None:
+    """Return the stop where the same is made again and again, and found as wanting as before."""
+    times = standing.measured.same.times
+    if times < SAME_ATTEMPTS:
+        return None
+    why = f"The same was made {times} times in a row, and was refused for the same reason each time."
+    return Stop(StopReason.REPETITION, why, evidence={"times": times}, is_measured=True)
+
+
+def circling(standing: Standing) -> Stop | None:
+    """Return the stop where attempts go round in a circle."""
+    measured = standing.measured
+    figures: dict[str, JsonValue]
+    if period := circle_of(measured.made, MADE_TWICE):
+        why = f"The same {period} results were made over and over, one after the other."
+        figures = {"period": period, "times": MADE_TWICE, "by": "output"}
+    elif period := circle_of(measured.failed, FAILED_THRICE):
+        why = f"The same {period} failures came over and over, one after the other."
+        figures = {"period": period, "times": FAILED_THRICE, "by": "failure"}
+    else:
+        return None
+    return Stop(StopReason.OSCILLATION, why, evidence=figures, is_measured=True)
+
+
+def flat(standing: Standing) -> Stop | None:
+    """Return the stop where the score gets no better."""
+    climb, bounds = standing.measured.climb, standing.bounds
+    if not is_flat(climb, bounds.patience):
+        return None
+    above = f" by more than {bounds.tolerance:g}" if bounds.tolerance else ""
+    why = f"The score did not improve{above} over {climb.since} proposals; the patience was {bounds.patience}."
+    figures: dict[str, JsonValue] = {"since_best": climb.since, "patience": bounds.patience}
+    if bounds.tolerance:
+        figures["tolerance"] = bounds.tolerance
+    return Stop(StopReason.PLATEAU, why, evidence=figures, is_measured=True)
+
+
+def spent_up(standing: Standing) -> Stop | None:
+    """Return the budget that is spent, if one is."""
+    return next(budgets_spent(standing), None)
+
+
+def budgets_spent(standing: Standing) -> Iterator[Stop]:
+    """Yield a stop for each budget that is spent."""
     bounds, spent = standing.bounds, standing.usage
     tokens = spent.tokens_in + spent.tokens_out
-    if standing.failures >= bounds.failures:
-        return failing(standing)
-    if standing.exhausted:
-        why = f"There is nothing left to try: {spent.candidates} distinct proposals were evaluated."
-        return Stop(StopReason.PLATEAU, why, evidence={"exhausted": True, "candidates": spent.candidates})
-    if standing.since_best >= bounds.patience:
-        why = f"The score did not improve over {standing.since_best} proposals; the patience was {bounds.patience}."
-        figures: dict[str, JsonValue] = {"since_best": standing.since_best, "patience": bounds.patience}
-        return Stop(StopReason.PLATEAU, why, evidence=figures)
     if tokens >= bounds.tokens:
         why = f"{tokens:,} tokens are spent; the budget was {bounds.tokens:,}."
-        return Stop(StopReason.TOKENS, why, evidence={"tokens": tokens, "limit": bounds.tokens})
+        yield Stop(StopReason.TOKENS, why, evidence={"tokens": tokens, "limit": bounds.tokens})
     if spent.cost >= bounds.cost:
         why = f"${spent.cost:.2f} are spent; the budget was ${bounds.cost:.2f}."
-        return Stop(StopReason.COST, why, evidence={"cost": spent.cost, "limit": bounds.cost})
-    begun = standing.earlier + standing.begun
-    if begun >= bounds.attempts:
+        yield Stop(StopReason.COST, why, evidence={"cost": spent.cost, "limit": bounds.cost})
+    if standing.attempts >= bounds.attempts:
         why = f"All {bounds.attempts} attempts are used up."
-        return Stop(StopReason.ATTEMPTS, why, evidence={"attempts": begun, "limit": bounds.attempts})
-    return None
+        yield Stop(StopReason.ATTEMPTS, why, evidence={"attempts": standing.attempts, "limit": bounds.attempts})
 
 
 def failing(standing: Standing) -> Stop:
     """Return the stop after too many failed attempts in a row."""
     failure = standing.last_failure
     kind = failure.kind if failure else FailureClass.CRASHED
-    reason = StopReason.STEP_TIMEOUT if kind is FailureClass.TIMEOUT else StopReason.ERROR
     why = f"{standing.failures} attempts in a row failed, the last one so: {failure.message if failure else ''}"
-    return Stop(reason, why, evidence={"failures": standing.failures, "kind": kind.value})
+    return Stop(reason_of(kind), why, evidence={"failures": standing.failures, "kind": kind.value})
 
 
 def deadline_reached(standing: Standing) -> Stop:
@@ -84,62 +176,3 @@ def deadline_reached(standing: Standing) -> Stop:
 def no_role(role: str, seconds: float) -> Stop:
     """Return the stop where nobody serves a role that the goal waits for."""
     return Stop(StopReason.NO_ROLE, nobody_serves(role), evidence={"role": role, "unserved": round(seconds, 1)})
-
-
-def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
-    """Return the outcome document of a goal that stops now."""
-    best = standing.best
-    baseline = standing.baseline
-    return Outcome(
-        goal=standing.goal.goal,
-        loop=standing.loop.name,
-        status=stop.status,
-        reason=stop.reason,
-        why=(stop.why or accepted_sentence(standing))[:TEXT],
-        score=best.score if best else baseline or 0.0,
-        baseline=baseline,
-        best=best.pick if best else standing.before,
-        best_attempt=best.attempt if best else None,
-        attempts=standing.earlier + standing.begun - standing.empty,
-        steps=standing.steps,
-        false_successes=standing.false_successes,
-        seconds=max(0.0, (at - standing.opened).total_seconds()),
-        usage=standing.usage,
-        fault=None if standing.accepted else standing.last_failure if standing.failures else None,
-        evidence={**stop.evidence, **where(standing), "under_way": len(standing.under_way)},
-        unverified=unverified(standing),
-    )
-
-
-def where(standing: Standing) -> dict[str, JsonValue]:
-    """Return which step of a plan was under way, and how many were to come."""
-    return {"step": standing.step, "steps_ahead": len(standing.ahead)} if standing.loop.plan else {}
-
-
-def accepted_sentence(standing: Standing) -> str:
-    """Return one sentence on why the goal is met."""
-    if standing.begun == 0:
-        return "It was met before anything was tried."
-    attempt = standing.best.attempt if standing.best else 0
-    witness = standing.loop.panel.in_words()
-    if checked_by_acceptance(standing):
-        witness += " and the acceptance evaluator"
-    if standing.loop.plan:
-        return f"Every step of its plan passed {witness}."
-    return f"Attempt {attempt} passed {witness}."
-
-
-def checked_by_acceptance(standing: Standing) -> bool:
-    """Tell whether the goal has an acceptance evaluator that was asked."""
-    return standing.goal.acceptance is not None and standing.loop.acceptance is not None
-
-
-def unverified(standing: Standing) -> str:
-    """Return what nobody checked about the best attempt."""
-    if standing.best is None:
-        return ""
-    if not standing.accepted:
-        return f"The best attempt did not pass {standing.loop.panel.in_words()}."
-    if not checked_by_acceptance(standing):
-        return "Only the evaluators whose feedback the generator saw have looked at it."
-    return ""

@@ -58,6 +58,11 @@ class Step[I]:
         return self.order.attempt
 
     @property
+    def hint(self) -> str:
+        """What a prompt should say of why the loop, or this attempt, does not get on; empty as long as it does."""
+        return " ".join(said for said in (self.order.hint, self.holding.calls.nudge) if said)
+
+    @property
     def spent(self) -> Usage:
         """What the calls of this attempt took so far, each counted once."""
         return self.holding.spent
@@ -78,7 +83,8 @@ class Step[I]:
         Raises:
             Misuse: the arguments do not fit.
             ToolFailed: a tool that changes something says no; what one that only reads raises comes as it is.
-            StepFailed: the role may not call it; or nobody knows whether it happened, and the attempt is over.
+            StepFailed: the role may not call it; or nobody knows whether it happened, and the attempt is over; or
+                call after call brings nothing new.
         """
         return await self.holding.call(tool, arguments)
 

@@ -11,6 +11,8 @@ from pydantic import ConfigDict, Field
 
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
+from loopwright.bus.stops import Status as Status  # noqa: PLC0414 - others find it here
+from loopwright.bus.stops import StopReason as StopReason  # noqa: PLC0414 - and this
 from loopwright.bus.values import Value
 
 type Json = dict[str, JsonValue]
@@ -59,6 +61,7 @@ class FailureClass(StrEnum):
     POLICY = "policy"  #: not allowed, or no credentials: stop
     TIMEOUT = "timeout"  #: it took longer than the step may
     EXHAUSTED = "exhausted"  #: there is nothing left to try
+    STUCK = "stuck"  #: it did the same again and again, and nothing new came of it
     CRASHED = "crashed"  #: every process that took it died, or it raised what nobody expected
     UNREADABLE = "unreadable"  #: the answer could not be understood
     SICK = "sick"  #: an evaluator contradicts itself, or cannot tell: its verdicts mean nothing
@@ -159,6 +162,12 @@ class StepOrder(Message):
     """What the step before came to, as its evaluators picked it."""
     best: JsonValue = None
     """What the best attempt at this step came to so far; what is made now should be better."""
+    hint: Text = ""
+    """Why what was tried so far leads nowhere; empty as long as it leads somewhere."""
+    model: str | None = None
+    """The model to ask, where the loop has tried others; a worker may have its own."""
+    tried: JsonValue = None
+    """For a planner that is asked again: where its last plan has led, and why not further."""
     output: Output | None = None
     """What is to be judged, where it is small; else it is read from its place."""
     acceptance: Json | None = None
@@ -284,33 +293,6 @@ class Due(Message):
     id: Token
 
 
-class Status(StrEnum):
-    """Where a goal stands, in A2A's words."""
-
-    WORKING = "working"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELED = "canceled"
-    REJECTED = "rejected"
-
-
-class StopReason(StrEnum):
-    """Why a goal ended. A closed list."""
-
-    ACCEPTED = "accepted"  #: the goal is met
-    DEADLINE = "deadline"  #: its time ran out
-    STEP_TIMEOUT = "step_timeout"  #: attempt after attempt ran out of time
-    ATTEMPTS = "attempts"  #: no attempts are left
-    TOKENS = "tokens"  #: the token budget is spent
-    COST = "cost"  #: the money is spent
-    PLATEAU = "plateau"  #: the score stopped improving, or there is nothing left to try
-    HOPS = "hops"  #: the chain of messages is too long
-    NO_ROLE = "no_role"  #: a step waits for a role that nobody serves
-    REJECTED = "rejected"  #: it cannot be worked on as it was given
-    CANCELLED = "cancelled"  #: somebody called it off
-    ERROR = "error"  #: something that more attempts will not mend
-
-
 class Outcome(Message):
     """How a goal ended."""
 
@@ -328,6 +310,8 @@ class Outcome(Message):
     best: JsonValue = None
     """What the best attempt produced."""
     best_attempt: int | None = None
+    curve: tuple[float, ...] = ()
+    """Scores of the attempts at the last step, in order; where there were many, the best of each few."""
     attempts: int = 0
     """Attempts begun after the baseline."""
     steps: int = 0
@@ -340,7 +324,7 @@ class Outcome(Message):
     fault: Failure | None = None
     """What kept it from succeeding, where one failure did."""
     evidence: Json = Field(default_factory=dict[str, JsonValue])
-    """Figures behind the reason."""
+    """Figures behind the reason, and `messages`: places in the stream of the messages that show it."""
     unverified: str = ""
     """What nobody checked about the best attempt."""
 

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 import anyio
 
 from loopwright.actors import Loop, Worker
+from loopwright.actors.ladder import HINT
 from loopwright.bus import Bus, Outcome, Run, Status, StopReason
 from loopwright.bus.client import Goals
 
@@ -32,8 +33,9 @@ async def test_a_loop_that_does_not_improve_stops_and_returns_the_best(
     bus: Bus, fleet: Fleet, guesser: Worker, judge: Worker, guessing: Loop
 ) -> None:
     loop = guessing.model_copy(update={"bounds": guessing.bounds.model_copy(update={"patience": 2})})
+    assert loop.rungs == HINT
     async with fleet(bus, guesser, judge, loop=loop) as goals:
         outcome = await end_of(await goals.submit("guessing", {"target": -1}))
 
-    assert (outcome.status, outcome.reason, outcome.attempts) == (Status.FAILED, StopReason.PLATEAU, 3)
+    assert (outcome.status, outcome.reason, outcome.attempts) == (Status.FAILED, StopReason.PLATEAU, 5)
     assert outcome.best == {"number": 1}

@@ -22,6 +22,7 @@ from loopwright.bus.messages import (
     StopReason,
     Usage,
 )
+from loopwright.bus.plain import JsonValue
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LOOP = Loop(name="repair", work="code", judges=("tests",))
@@ -45,22 +46,32 @@ class Told:
         self.sent += sends(after, events)
         return after
 
-    def hears(self, message: Message, seconds: float = 1.0) -> tuple[Event, ...]:
-        events = decide(self.standing, message, NOON + timedelta(seconds=seconds))
+    def hears(self, message: Message, seconds: float = 1.0, seq: int = 0) -> tuple[Event, ...]:
+        events = decide(self.standing, message, NOON + timedelta(seconds=seconds), seq)
         if events:
             self.standing = self.follow(self.standing, events)
         return events
 
-    def makes(self, attempt: int, *, size: int = 1, usage: Usage | None = None) -> tuple[Event, ...]:
-        return self.hears(Result(goal="g1", step="work", attempt=attempt, size=size, usage=usage or Usage()))
+    def makes(
+        self, attempt: int, output: JsonValue = None, *, size: int = 1, usage: Usage | None = None, seq: int = 0
+    ) -> tuple[Event, ...]:
+        made = {"output": output or f"patch {attempt}", "size": size, "usage": usage or Usage()}
+        return self.hears(Result(goal="g1", step="work", attempt=attempt, **made), seq=seq)
 
     def fails(self, attempt: int, kind: FailureClass = FailureClass.CRASHED) -> tuple[Event, ...]:
         failure = Failure(kind=kind, message=f"it {kind}")
         return self.hears(Result(goal="g1", step="work", attempt=attempt, failure=failure))
 
-    def judges(self, attempt: int, score: float, judge: str = "tests", **more: Any) -> tuple[Event, ...]:
+    def judges(
+        self, attempt: int, score: float, judge: str = "tests", *, seq: int = 0, **more: Any
+    ) -> tuple[Event, ...]:
         said = {"passed": score == 1.0, "score": score, "pick": f"patch {attempt}"} | more
-        return self.hears(Evaluation(goal="g1", step="work", attempt=attempt, judge=judge, **said))
+        return self.hears(Evaluation(goal="g1", step="work", attempt=attempt, judge=judge, **said), seq=seq)
+
+    def tries(self, attempt: int, score: float, output: JsonValue = None, feedback: str = "") -> tuple[Event, ...]:
+        """Make an attempt and have it judged, each at a place of its own in the stream."""
+        self.makes(attempt, output, seq=10 * attempt)
+        return self.judges(attempt, score, feedback=feedback, seq=10 * attempt + 1)
 
     def cannot_judge(self, attempt: int, kind: FailureClass, judge: str = "tests") -> tuple[Event, ...]:
         failure = Failure(kind=kind, message="the tests do not start")

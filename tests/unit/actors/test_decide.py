@@ -32,6 +32,8 @@ from loopwright.bus.messages import (
 )
 from tests.unit.actors.telling import LOOP, NOON, Told, bounded
 
+PROMPT = LOOP.model_copy(update={"ladder": ()})
+"""Stops when it is stuck."""
 STRICT = LOOP.model_copy(update={"acceptance": "hidden"})
 HIDDEN: dict[str, JsonValue] = {"secret": "what the generator must not know"}
 
@@ -240,7 +242,7 @@ def test_an_exhausted_generator_is_asked_again_when_a_verdict_has_come_in() -> N
 
 
 def test_an_exhausted_generator_ends_the_goal_when_nothing_is_under_way() -> None:
-    told = Told()
+    told = Told(PROMPT)
     told.makes(1, usage=Usage(candidates=7))
     told.judges(1, 0.5)
     told.fails(2, FailureClass.EXHAUSTED)
@@ -262,7 +264,7 @@ def test_it_stops_when_no_attempts_are_left() -> None:
 
 
 def test_it_stops_at_a_plateau_and_returns_the_best() -> None:
-    told = Told(bounded(patience=2))
+    told = Told(bounded(PROMPT, patience=2))
     for attempt, score in enumerate((0.2, 0.6, 0.6, 0.1), start=1):
         told.makes(attempt)
         told.judges(attempt, score)
@@ -272,7 +274,7 @@ def test_it_stops_at_a_plateau_and_returns_the_best() -> None:
 
 
 def test_proposals_count_towards_patience_not_attempts() -> None:
-    told = Told(bounded(patience=5))
+    told = Told(bounded(PROMPT, patience=5))
     told.makes(1, size=9)
     told.judges(1, 0.5)
     told.makes(2, size=5)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from loopwright.actors.decide import decide, open_goal, sends
-from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned
+from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned, Replanned
 from loopwright.actors.evolve import evolve, fold
+from loopwright.actors.ladder import Ladder, OtherModel, OtherRole
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import Phase
 from loopwright.actors.standing import Standing
@@ -61,8 +62,10 @@ def loops(draw: st.DrawFn) -> Loop:
     votes: list[Vote] = ["all", "any", Quorum(quorum=len(judges) // 2 + 1)]
     voting: dict[str, Any] = {"vote": draw(st.sampled_from(votes)), "checks": draw(st.sampled_from([(), ("types",)]))}
     acceptance = draw(st.sampled_from([None, "hidden"]))
+    ladders: list[Ladder | None] = [None, (), ("hint", OtherRole(role="strong"), OtherModel(model="m"))]
     starts: list[dict[str, Any]] = [{}, {"baseline": True}, {"plan": "planner"}]
     start = draw(st.sampled_from(starts))
+    start["ladder"] = draw(st.sampled_from(ladders))
     return Loop(name="loop", work="code", judges=judges, acceptance=acceptance, bounds=bounds, **voting, **start)
 
 
@@ -122,7 +125,7 @@ class World:
         assert not orders or max(orders.values()) == 1
         for begun in self.begun():
             assert begun == sorted(set(begun))
-        assert self.now.earlier + self.now.begun <= self.now.bounds.attempts
+        assert self.now.attempts <= self.now.bounds.attempts
         assert all(attempt.phase not in {Phase.ACCEPTED, Phase.SETTLED} for attempt in self.now.under_way)
         if self.now.over:
             self.check_the_outcome()
@@ -131,7 +134,7 @@ class World:
         """Return the attempts that were begun, step by step."""
         steps: list[list[int]] = [[]]
         for event in self.events:
-            if isinstance(event, Planned | Advanced):
+            if isinstance(event, Planned | Advanced | Replanned):
                 steps.append([])
             elif isinstance(event, Began):
                 steps[-1].append(event.attempt)
@@ -249,12 +252,12 @@ def test_the_state_that_is_kept_does_not_grow_with_the_attempts(data: st.DataObj
     )
     world = World(endless, Goal(goal="g1", loop="loop"))
     sizes: list[int] = []
-    for _ in range(40):
+    for number in range(40):
         order = world.open_orders.pop(data.draw(st.integers(0, len(world.open_orders) - 1)))
         if order.judge is None:
-            world.say(Result(goal="g1", step="work", attempt=order.attempt, output="x" * 500))
+            world.say(Result(goal="g1", step="work", attempt=order.attempt, output=f"{number}" + "x" * 500))
         else:
-            refusal = {"passed": False, "score": 0.5, "pick": "x" * 500, "feedback": "y" * 500}
+            refusal = {"passed": False, "score": 0.5, "pick": "x" * 500, "feedback": f"{number}" + "y" * 500}
             world.say(Evaluation(goal="g1", step="work", attempt=order.attempt, judge=order.role, **refusal))
         sizes.append(len(world.now.model_dump_json()))
     assert not world.now.over

@@ -11,7 +11,8 @@ from loopwright.actors.curve import POINTS, Curve, drawn
 from loopwright.actors.measured import NEW, SHOWN, Measured
 from loopwright.actors.oscillation import PERIODS, Trail, circle_of, led
 from loopwright.actors.plateau import Climb, climbed, is_flat, rises, stayed
-from loopwright.actors.repetition import STALE_CALLS, Calls, Same, again
+from loopwright.actors.repetition import Same, again
+from loopwright.actors.stale import NUDGE, STALE, Calls
 
 places = st.lists(st.sampled_from("ABCD"), max_size=30)
 scores = st.lists(st.sampled_from([0.0, 0.2, 0.25, 0.5, 0.55, 1.0]), max_size=40)
@@ -105,7 +106,10 @@ def test_the_same_is_counted_as_long_as_nothing_else_comes() -> None:
 
 def test_a_call_that_answers_the_same_again_brings_nothing_new() -> None:
     calls = Calls()
-    assert [calls.take("read x", "1") for _ in range(STALE_CALLS + 1)][-1] == STALE_CALLS
+    assert [calls.take("read x", "1") for _ in range(NUDGE)][-1] < NUDGE
+    assert calls.nudge == ""
+    assert [calls.take("read x", "1") for _ in range(STALE - 1)][-1] == STALE
+    assert calls.nudge.startswith("The last 5 calls brought nothing new.")
 
 
 def test_going_round_in_a_circle_of_calls_brings_nothing_new() -> None:
@@ -113,11 +117,11 @@ def test_going_round_in_a_circle_of_calls_brings_nothing_new() -> None:
     assert [calls.take(call, "1") for call in "abcabcab"] == [0, 0, 0, 1, 2, 3, 4, 5]
 
 
-@given(st.lists(st.integers(0, STALE_CALLS - 1), max_size=30))
+@given(st.lists(st.integers(0, STALE - 1), max_size=30))
 def test_polling_what_changes_in_time_is_never_a_repetition(waits: list[int]) -> None:
     calls = Calls()
     for progress, wait in enumerate(waits):
-        assert all(calls.take("status", str(progress)) < STALE_CALLS for _ in range(wait + 1))
+        assert all(calls.take("status", str(progress)) < STALE for _ in range(wait + 1))
 
 
 def test_the_same_tests_after_another_change_are_no_repetition() -> None:

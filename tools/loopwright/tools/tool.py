@@ -57,11 +57,17 @@ class Tool[T]:
     """A function with its name, its class, and the types of what goes in and comes out."""
 
     def __init__(
-        self, function: Callable[..., Awaitable[T]], *, writes: Literal["local", "external"] | None, spends: bool
+        self,
+        function: Callable[..., Awaitable[T]],
+        *,
+        writes: Literal["local", "external"] | None,
+        spends: bool,
+        polls: bool = False,
     ) -> None:
         self.name = str(getattr(function, "__name__", "tool"))
         self.writes = writes
         self.spends = spends
+        self.polls = polls
         self._function = function
         self._reconcile: Reconcile | None = None
         hints = get_type_hints(function, include_extras=True)
@@ -173,12 +179,15 @@ class Tool[T]:
 
 
 def tool[T](
-    *, writes: Literal["local", "external"] | None = None, spends: bool = False
+    *, writes: Literal["local", "external"] | None = None, spends: bool = False, polls: bool = False
 ) -> Callable[[Callable[..., Awaitable[T]]], Tool[T]]:
-    """Make an async function a tool: one that reads, unless it `writes` here or elsewhere, or `spends` money."""
+    """Make an async function a tool: one that reads, unless it `writes` here or elsewhere, or `spends` money.
+
+    One that `polls` is asked again and again until it answers something else; of others that is a repetition.
+    """
 
     def wrap(function: Callable[..., Awaitable[T]]) -> Tool[T]:
-        return Tool(function, writes=writes, spends=spends)
+        return Tool(function, writes=writes, spends=spends, polls=polls)
 
     return wrap
 

@@ -16,7 +16,7 @@ from loopwright.actors.faults.calls import contradicted, misused, not_dispatched
 from loopwright.actors.faults.fault import GUESSED, SURE, Blame, Fault, Point
 from loopwright.actors.faults.judging import blind, fickle, frozen, of_the_goal, sick
 from loopwright.actors.faults.recorded import GoalRecord, Tried
-from loopwright.actors.stopping import FATAL
+from loopwright.actors.recovery import AT_ONCE
 from loopwright.bus.messages import FaultClass, Status, StopReason
 
 FAILED = frozenset({StopReason.ERROR, StopReason.REJECTED, StopReason.STEP_TIMEOUT})
@@ -68,7 +68,7 @@ def deciding(record: GoalRecord) -> list[Tried]:
     if outcome is None or outcome.reason not in FAILED:
         return without_got_over(every)
     last = every[-1:]
-    if last and last[0].failure is not None and last[0].failure.kind in FATAL:
+    if last and last[0].failure is not None and record.loop.after(last[0].failure.kind) in AT_ONCE:
         return last
     failing = list(takewhile(lambda each: each.failure is not None or each.sick, reversed(every)))
     return failing[::-1] or every

@@ -28,6 +28,8 @@ STOPPED = {
     StopReason.TOKENS: "Allow more tokens, or show the model less.",
     StopReason.COST: "Allow more money, or ask a cheaper model.",
     StopReason.PLATEAU: "Try another worker or model: this one has stopped getting better.",
+    StopReason.OSCILLATION: "Split the goal, or tell the worker all that must stay as it is.",
+    StopReason.REPETITION: "Try another worker or model: this one does the same again and again.",
     StopReason.STEP_TIMEOUT: "Allow a step more time, or find out what it waits for.",
 }
 

@@ -64,15 +64,18 @@ async def code(step: Step[Program]) -> Made:
     record = Record()
     await record.read(step.past())
     await step.say("asks the model")
-    name = program.model or os.environ.get("LOOPWRIGHT_MODEL")
-    answer = await step.ask(model, prompt(everything, record), name)
+    name = step.order.model or program.model or os.environ.get("LOOPWRIGHT_MODEL")
+    answer = await step.ask(model, prompt(everything, record, step.hint), name)
     candidate = candidate_of(answer.text, files, step.spent)
     proposal = Proposal(candidates=(candidate,))
     return Made(output=proposal.model_dump(mode="json", exclude_defaults=True), usage=step.spent)
 
 
-def prompt(files: dict[str, str], record: Record) -> list[Turn]:
-    """Return the conversation: the rules, the program with its failing tests, then each attempt and its score."""
+def prompt(files: dict[str, str], record: Record, hint: str = "") -> list[Turn]:
+    """Return the conversation: the rules, the program with its failing tests, then each attempt and its score.
+
+    Where the loop is stuck, its hint is the last that the model is told.
+    """
     survey = record.surveyed()
     turns = [Turn("system", RULES), Turn("user", "\n\n".join([shown(files), failures(survey)]))]
     for attempt in sorted(record.feedback)[-EARLIER:]:
@@ -89,6 +92,8 @@ def prompt(files: dict[str, str], record: Record) -> list[Turn]:
             Turn("assistant", "\n".join([said, *blocks])),
             Turn("user", f"That was attempt {attempt}. {record.feedback[attempt]}\nTry something else."),
         ]
+    if hint:
+        turns[-1] = Turn("user", f"{turns[-1].text}\n\n{hint}")
     return turns
 
 

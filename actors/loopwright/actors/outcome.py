@@ -1,0 +1,76 @@
+"""How a goal ended: the outcome document, with the best attempt, its curve, and what stayed unverified."""
+
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from loopwright.actors.standing import Standing
+from loopwright.actors.stopping import Stop
+from loopwright.bus.messages import TEXT, Outcome
+
+
+def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
+    """Return the outcome document of a goal that stops now."""
+    best = standing.best
+    baseline = standing.baseline
+    return Outcome(
+        goal=standing.goal.goal,
+        loop=standing.loop.name,
+        status=stop.status,
+        reason=stop.reason,
+        why=(stop.why or accepted_sentence(standing))[:TEXT],
+        score=best.score if best else baseline or 0.0,
+        baseline=baseline,
+        best=best.pick if best else standing.before,
+        best_attempt=best.attempt if best else None,
+        curve=standing.measured.curve.points,
+        attempts=standing.attempts - standing.empty,
+        steps=standing.steps,
+        false_successes=standing.false_successes,
+        seconds=max(0.0, (at - standing.opened).total_seconds()),
+        usage=standing.usage,
+        fault=None if standing.accepted else standing.last_failure if standing.failures else None,
+        evidence={**stop.evidence, **where(standing), **shown(standing, stop)},
+        unverified=unverified(standing),
+    )
+
+
+def shown(standing: Standing, stop: Stop) -> dict[str, JsonValue]:
+    """Return how many attempts were under way, and where the messages stand that bear witness."""
+    seqs: list[JsonValue] = [seq for seq in (*standing.measured.shown, stop.seq) if seq]
+    told: dict[str, JsonValue] = {"under_way": len(standing.under_way)}
+    return told | ({"messages": seqs} if seqs else {})
+
+
+def where(standing: Standing) -> dict[str, JsonValue]:
+    """Return which step of a plan was under way, and how many were to come."""
+    return {"step": standing.step, "steps_ahead": len(standing.ahead)} if standing.loop.plan else {}
+
+
+def accepted_sentence(standing: Standing) -> str:
+    """Return one sentence on why the goal is met."""
+    if standing.begun == 0:
+        return "It was met before anything was tried."
+    attempt = standing.best.attempt if standing.best else 0
+    witness = standing.loop.panel.in_words()
+    if checked_by_acceptance(standing):
+        witness += " and the acceptance evaluator"
+    if standing.loop.plan:
+        return f"Every step of its plan passed {witness}."
+    return f"Attempt {attempt} passed {witness}."
+
+
+def checked_by_acceptance(standing: Standing) -> bool:
+    """Tell whether the goal has an acceptance evaluator that was asked."""
+    return standing.goal.acceptance is not None and standing.loop.acceptance is not None
+
+
+def unverified(standing: Standing) -> str:
+    """Return what nobody checked about the best attempt."""
+    if standing.best is None:
+        return ""
+    if not standing.accepted:
+        return f"The best attempt did not pass {standing.loop.panel.in_words()}."
+    if not checked_by_acceptance(standing):
+        return "Only the evaluators whose feedback the generator saw have looked at it."
+    return ""
