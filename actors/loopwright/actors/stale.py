@@ -1,9 +1,9 @@
 """Calls inside an attempt that bring nothing new: the same call has had the same answer before.
 
 As long as something new comes of every few calls, going back to an old one is no repetition; nor is asking again what
-answers differently. So it does not matter how long an agent works, nor whether it goes round alone or in a circle. Calls
-that are made at once do not know of each other's answers, and those that are answered from the record cost nothing:
-neither counts.
+answers differently. So it does not matter how long an agent works, nor whether it goes round alone or in a circle.
+Neither calls that are made at once count, which do not know of each other's answers, nor those that are answered from
+the record.
 """
 
 from typing import Any
