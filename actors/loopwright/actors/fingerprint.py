@@ -6,7 +6,7 @@ import re
 
 from loopwright.bus.plain import JsonValue
 
-DIGITS = 12
+DIGITS = 8
 """Hexadecimal digits; among the few outputs that are compared with each other, no two share them by chance."""
 READ = 4_000
 """Characters of a text that count."""

@@ -85,24 +85,24 @@ def made_today(
     return None if found is None else turn(before, *found)
 
 
-def message_of(decision: Decision, heard: Mapping[int, Entry]) -> tuple[Message, datetime] | None:
-    """Return what a decision was made on, and when it was heard."""
+def message_of(decision: Decision, heard: Mapping[int, Entry]) -> tuple[Message, datetime, int] | None:
+    """Return what a decision was made on, when it was heard, and where it stands; 0 for what is not on record."""
     stream, _, place = decision.seen.rpartition("-")
     if stream == LOOP and place.isdecimal():
         entry = heard.get(int(place))
         known = entry is not None and isinstance(entry.message, Result | Evaluation | Cancel)
-        return (entry.message, entry.time) if known and entry and entry.message else None
+        return (entry.message, entry.time, int(place)) if known and entry and entry.message else None
     goal, ends = decision.standing.goal.goal, [each for each in decision.events if isinstance(each, Over)]
     if not ends:
         return None
     at = decision.standing.opened + timedelta(seconds=ends[0].outcome.seconds)
     match ends[0].outcome.reason:
         case StopReason.DEADLINE:
-            return Due(goal=goal, id=DEADLINE), at
+            return Due(goal=goal, id=DEADLINE), at, 0
         case StopReason.NO_ROLE:
             told = ends[0].outcome.evidence
             role, seconds = str(told.get("role")), float(str(told.get("unserved") or 0))
-            return Unserved(goal=goal, role=role, seconds=seconds), at
+            return Unserved(goal=goal, role=role, seconds=seconds), at, 0
     return None
 
 

@@ -57,7 +57,7 @@ async def test_what_a_goal_brings_is_on_record_once(bus: Bus) -> None:
     await hear(ledger, REFUSED)
     sizes = [len(each.data) for each in await bus.record([decisions_on("default", "g1")])]
     assert sizes[0] > 20_000
-    assert max(sizes[1:]) < 500
+    assert max(sizes[1:]) < 700, "what is measured of the attempts stands in each decision"
 
 
 async def test_a_goal_larger_than_a_message_is_read_back_whole(bus: Bus) -> None:

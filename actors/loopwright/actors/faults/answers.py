@@ -23,7 +23,6 @@ AT_FIRST_SIGHT: dict[FailureClass, tuple[FaultClass, float]] = {
     FailureClass.STUCK: (FaultClass.AGENT, 0.6),
     FailureClass.CRASHED: (FaultClass.UNKNOWN, 0.3),
     FailureClass.UNREADABLE: (FaultClass.AGENT, 0.6),
-    FailureClass.SICK: (FaultClass.EVALUATOR, 0.95),
     FailureClass.IN_DOUBT: (FaultClass.TOOL, 0.6),
     FailureClass.SICK: (FaultClass.EVALUATOR, 0.9),
 }
