@@ -249,6 +249,8 @@ class Verdict(Message):
     """Which part of the output the verdict speaks of, where the output offers several."""
     rejected: Count = 0
     """How many parts of the output an acceptance evaluator found to be false successes."""
+    beyond: Text = ""
+    """What it looked at besides the output, such as a database: the same output may be judged otherwise next time."""
     evidence: Json = Field(default_factory=dict[str, JsonValue])
     usage: Usage = Usage()
 

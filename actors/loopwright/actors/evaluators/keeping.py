@@ -23,4 +23,4 @@ def keeps(role: str, *rules: Rule, whole: bool = False) -> Worker:
         feedback = "\n".join(breach.why for breach in breaches)
         return verdict(not breaches, feedback, None, breaches=[[each.rule, *each.evidence] for each in breaches])
 
-    return built(role, judge)
+    return built(role, judge, beyond="what the attempt did")

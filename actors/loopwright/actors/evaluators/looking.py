@@ -27,13 +27,16 @@ class Lacking(LoopwrightError):
     """The output has nothing where an evaluator looks."""
 
 
-def built(role: str, judge: Judge, *, resources: Resources = no_resources) -> Worker:
-    """Return an evaluator that refuses an output which has nothing where it looks."""
+def built(role: str, judge: Judge, *, resources: Resources = no_resources, beyond: str = "") -> Worker:
+    """Return an evaluator that refuses an output which has nothing where it looks.
+
+    `beyond` is what it looks at besides the output.
+    """
 
     @evaluator(role, resources=resources)
     async def handle(attempt: Attempt[Any, Any]) -> Verdict:
         try:
-            return await judge(attempt)
+            return (await judge(attempt)).model_copy(update={"beyond": beyond})
         except Lacking as error:
             return verdict(False, str(error))
 

@@ -56,7 +56,7 @@ def sql(
         right = found == wanted
         return verdict(right, "" if right else f"{statement}\nfound {shown(found)}, and {shown(wanted)} is wanted")
 
-    return built(role, judge)
+    return built(role, judge, beyond="a database")
 
 
 def shown(value: object) -> str:
@@ -105,7 +105,7 @@ def http(
         async with named as opened:
             yield opened
 
-    return built(role, judge, resources=client)
+    return built(role, judge, resources=client, beyond="what a service answers")
 
 
 async def answer(client: "AsyncClient", target: str) -> tuple[int, bytes]:

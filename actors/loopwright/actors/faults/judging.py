@@ -50,7 +50,7 @@ def is_verbatim(tried: Tried) -> bool:
 
 def frozen(record: GoalRecord, tried: Tried) -> Iterator[Fault]:
     """C5: an evaluator refuses all work with the very same score, while another tells one from the other."""
-    for seen in tried.refused:
+    for seen in by_the_output(tried):
         judge = seen.message.judge
         work = record.different[tried.step]
         own, others = record.scores(tried.step, judge), record.other_scores(tried.step, judge)
@@ -64,12 +64,17 @@ def fickle(record: GoalRecord, tried: Tried) -> Iterator[Fault]:
     if tried.result is None or tried.failure is not None:
         return
     twins = [each for each in record.works[work_of(tried)] if each is not tried]
-    for seen in tried.refused:
+    for seen in by_the_output(tried):
         for other in (verdict for each in twins for verdict in each.verdicts if differs(verdict, seen)):
             why = f"{seen.message.judge} gave the same work {seen.message.score:.2f} and {other.message.score:.2f}"
             evidence = tuple(sorted((seen.seq, other.seq)))
             yield of_the_evaluator(tried, seen.message.judge, Contract.JUDGED, evidence, 0.9, why)
             return
+
+
+def by_the_output(tried: Tried) -> Iterator[Seen[Evaluation]]:
+    """Yield the verdicts against an attempt that say what the work is worth, and nothing of the world around it."""
+    return (each for each in tried.refused if not each.message.beyond)
 
 
 def differs(one: Seen[Evaluation], other: Seen[Evaluation]) -> bool:

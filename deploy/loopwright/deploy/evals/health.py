@@ -53,14 +53,17 @@ class Judging(BaseModel):
 
 
 def judging_of(record: GoalRecord) -> dict[str, Judging]:
-    """Return what each evaluator did in a goal; the baseline is the goal's own input, and no output."""
+    """Return what each evaluator did in a goal; the baseline is the goal's own input, and no output.
+
+    Verdicts that speak of more than the output are left out: two of them may differ with good reason.
+    """
     scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     failures: dict[str, int] = defaultdict(int)
     for tried in record.tried:
         for each in tried.verdicts:
             if each.message.failure is not None:
                 failures[each.message.judge] += 1
-            elif tried.number > 0:
+            elif tried.number > 0 and not each.message.beyond:
                 scores[each.message.judge][work_of(tried)].append(each.message.score)
     return {judge: judging(scores[judge], failures[judge]) for judge in sorted({*scores, *failures})}
 

@@ -70,7 +70,7 @@ def run_name(ctx: click.Context, option: click.Parameter, given: str | None) -> 
     return given
 
 
-@click.group("eval", cls=SuiteOrVerb)
+@click.group("eval", cls=SuiteOrVerb, subcommand_metavar="SUITE | COMMAND [ARGS]...")
 def eval_() -> None:
     """Run a suite of goals again and again, and say what came of it: loopwright eval SUITE.yaml -k 8."""
     logs.configure(logging.CRITICAL)

@@ -200,6 +200,13 @@ def test_a_model_that_contradicts_a_tool_is_at_fault(story: Story) -> None:
     assert found(refuse(story)) == (FaultClass.MODEL, Contract.FOUNDED)
 
 
+def test_an_evaluator_that_looks_at_more_than_the_work_may_judge_the_same_work_anew(story: Story) -> None:
+    for score in (0, 1):
+        healthy(story)
+        story.judged("books", score, beyond="a database")
+    assert found(story.ended(StopReason.PLATEAU)) != (FaultClass.EVALUATOR, Contract.JUDGED)
+
+
 def test_an_evaluator_that_breaks_down_contradicts_itself_or_sees_nothing_is_at_fault(story: Story) -> None:
     healthy(story)
     story.judged("books", 0.0, failure=Failure(kind=FailureClass.CRASHED, message="division by zero"))

@@ -21,6 +21,15 @@ def test_an_evaluator_that_gives_one_output_two_scores_contradicts_itself() -> N
     assert books.sickness == "contradicted itself on 1 of 2 outputs"
 
 
+def test_an_evaluator_that_looks_at_more_than_the_output_may_change_its_mind() -> None:
+    story = Story()
+    for score in (0.0, 1.0):
+        story.begin()
+        story.made("the same")
+        story.judged("books", score, beyond="a database")
+    assert judging_of(story.so_far()) == {}
+
+
 def test_an_evaluator_that_tells_nothing_apart_is_told_once_it_saw_enough() -> None:
     few = judged(*((f"o{number}", 0.3) for number in range(MANY - 1)))
     more = judged(("another", 0.3))
