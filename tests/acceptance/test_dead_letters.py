@@ -51,7 +51,7 @@ async def take_in_vain(bus: Bus) -> None:
         with anyio.fail_after(PATIENCE):
             for _ in range(1 + ENOUGH):
                 delivery = await steps.receive()
-                await Suspects(bus).in_hand(delivery).__aenter__()
+                await Suspects(bus).take(delivery)
                 await delivery.later()  # its lease has lapsed
 
 

@@ -67,6 +67,7 @@ class Holding:
         *,
         memory: Memory | None = None,
         delivery: int = 1,
+        new: bool = True,
         cause: str = "",
     ) -> None:
         self.memory = memory or Memory(bus)
@@ -75,6 +76,7 @@ class Holding:
         self._order = order
         self._tools = {each.name: each for each in tools}
         self._delivery = delivery
+        self._new = new
         self._cause = cause
         self._record = EffectRecord()
         self._run = Run(self._record)
@@ -105,8 +107,9 @@ class Holding:
     async def _look_first(self) -> None:
         """Give way before the first call if somebody has been here.
 
-        A broker that was killed forgets what it has handed out, and hands it out for the first time again; the next
-        time it is the second, and then the record is taken over.
+        A broker that was killed, or has handed its lead to another, forgets what it has handed out, and hands it out
+        for the first time again; the next time it is the second, and then the record is taken over. Where that may have
+        happened we say so on record and not only look: so that an answer which is on its way there is refused, or seen.
 
         Raises:
             LeaseLost: another worker holds the attempt, or held it.
@@ -114,6 +117,9 @@ class Holding:
         self.refuse_if_lost()
         if not self._looked:
             self._looked = True
+            if not self._new:
+                await self._put(self._entry(EffectPhase.HELD))
+                return
             stored = await self._bus.last(self._subject)
             found = await self._bus.message(Effect, stored) if stored else None
             self._lost = found is not None and found.worker != self._bus.name

@@ -69,13 +69,18 @@ class Suspects:
             if len(lost) >= ALONE:
                 log.info("suspect.alone", subject=delivery.subject, lost=len(lost))
                 await stack.enter_async_context(self._turn)
-            await self._change(delivery, lambda takers: (*others(takers, self._me), self._me))
+            await self.take(delivery)
             try:
                 yield ""
             except anyio.get_cancelled_exc_class():
                 with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WORDS):
                     await self.let_go(delivery)
                 raise
+
+    async def take(self, delivery: Delivery) -> None:
+        """Put our name on the list, where a message is taken another time."""
+        if delivery.deliveries > 1:
+            await self._change(delivery, lambda takers: (*others(takers, self._me), self._me))
 
     async def let_go(self, delivery: Delivery) -> None:
         """Take our name off the list: we are alive, and have the message no more."""

@@ -163,19 +163,22 @@ class Workplace:
         return StepOrder(goal=goal, loop="unknown", step=step, attempt=attempt, role=role, judge=judge)
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
-        """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question.
-
-        Handed out for the first time means little: who slept meanwhile comes late, and a broker that was killed forgets
-        what it has handed out, and what was settled.
-        """
-        first, age = delivery.deliveries == 1, datetime.now(UTC) - delivery.time
-        new = first and age < FRESH and delivery.time > self._bus.nc.lost_at
-        if new and not self._bus.ends.may_have_ended(order.goal):
+        """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question."""
+        if self._is_new(delivery) and not self._bus.ends.may_have_ended(order.goal):
             return True
         if await Run(self._bus, GoalId(order.goal)).ended():
             return False
         answered = await self._bus.last(place_of(self._bus, order))
         return answered is None or answered.seq < delivery.seq
+
+    def _is_new(self, delivery: Delivery) -> bool:
+        """Tell whether nobody can have had an order before.
+
+        Handed out for the first time means little: who slept meanwhile comes late, and a broker that was killed forgets
+        what it has handed out, and what was settled.
+        """
+        first, age = delivery.deliveries == 1, datetime.now(UTC) - delivery.time
+        return first and age < FRESH and delivery.time > self._bus.nc.lost_at
 
     async def _do(self, order: StepOrder, delivery: Delivery) -> None:
         """Do the step under its lease; it is called off when the goal ends."""

@@ -33,7 +33,7 @@ async def take_in_vain(bus: Bus, stream: str, name: str, *wanted: str) -> None:
         with anyio.fail_after(5):
             for _ in range(1 + ENOUGH):
                 delivery = await inbox.receive()
-                await Suspects(bus).in_hand(delivery).__aenter__()
+                await Suspects(bus).take(delivery)
                 await delivery.later()  # its lease has lapsed
 
 

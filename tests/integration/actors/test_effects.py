@@ -193,6 +193,45 @@ async def test_whoever_is_handed_an_attempt_for_the_first_time_again_pays_nothin
     assert (script.asked, ledger.amounts) == (["a"], [5])
 
 
+async def test_who_may_have_been_handed_an_attempt_anew_says_so_before_it_pays_and_an_answer_under_way_is_refused(
+    server: Server, bus: Bus
+) -> None:
+    paying, both = Paying(), anyio.Event()
+    async with connect_bus(server.url, name="another") as elsewhere, anyio.create_task_group() as tasks:
+
+        async def first() -> None:
+            with pytest.raises(LeaseLost):
+                await Holding(bus, ORDER).ask(paying, [Turn("user", "a")], None)
+            both.set()
+
+        tasks.start_soon(first)
+        await paying.begun.wait()
+        anew = Holding(elsewhere, ORDER, new=False)
+        tasks.start_soon(anew.ask, Script(), [Turn("user", "a")], None)
+        while await bus.last(SUBJECT) is None:  # noqa: ASYNC110 - nothing is said when it is there
+            await anyio.sleep(0.01)
+        paying.answer.set()
+        with anyio.fail_after(5):
+            await both.wait()
+        late = Script()
+        with pytest.raises(LeaseLost):
+            await Holding(bus, ORDER, new=False).ask(late, [Turn("user", "a")], None)
+    assert late.asked == []
+
+
+class Paying(Script):
+    """A model that answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.answer = anyio.Event(), anyio.Event()
+
+    async def ask(self, turns: Sequence[Turn], model: str | None = None) -> Answer:
+        self.begun.set()
+        await self.answer.wait()
+        return await super().ask(turns, model)
+
+
 async def test_an_older_successor_that_is_late_gives_way(bus: Bus) -> None:
     await Holding(bus, ORDER, delivery=3).take_over()
     with pytest.raises(LeaseLost):
@@ -549,7 +588,7 @@ async def test_a_step_that_kills_whoever_takes_it_is_in_doubt_if_it_was_paying(
             for _ in range(1 + ENOUGH):
                 with anyio.fail_after(5):
                     delivery = await dying.receive()
-                await Suspects(bus).in_hand(delivery).__aenter__()
+                await Suspects(bus).take(delivery)
                 await delivery.later()  # its lease has lapsed
         subject = Subject.of("effect", ns="default", goal="g1", step="work", attempt=1, role="guess")
         told = subject.told() | {"phase": "claimed", "name": "pay", "call": "c", "occurrence": 1, "key": "k1"}
