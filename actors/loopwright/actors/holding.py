@@ -117,13 +117,14 @@ class Holding:
         self.refuse_if_lost()
         if not self._looked:
             self._looked = True
-            if not self._new:
+            asked = anyio.current_time()
+            if self._new:
+                stored = await self._bus.last(self._subject)
+                found = await self._bus.message(Effect, stored) if stored else None
+                self._lost = found is not None and found.worker != self._bus.name
+                self.refuse_if_lost()
+            if not self._new or anyio.current_time() - asked > FRESH:  # cut off: somebody may have been here since
                 await self._put(self._entry(EffectPhase.HELD))
-                return
-            stored = await self._bus.last(self._subject)
-            found = await self._bus.message(Effect, stored) if stored else None
-            self._lost = found is not None and found.worker != self._bus.name
-            self.refuse_if_lost()
 
     def _tool(self, name: str) -> Tool[Any] | None:
         """Return what may be called by a name."""
