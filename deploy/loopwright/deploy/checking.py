@@ -5,28 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
-from loopwright.actors.rules import ALWAYS, Breach, WrittenRule, trail_of
+from loopwright.actors.rules import ALWAYS, Breach, trail_of
 from loopwright.bus import Evaluation, connect_bus
 from loopwright.deploy.apps import load
 from loopwright.deploy.blaming import known_record
 from loopwright.deploy.evals.grading import breaches_of, judges_of, verdicts
 from loopwright.deploy.exits import Exit
-from loopwright.deploy.marked import read_marked
-
-
-class RuleFile(BaseModel):
-    """Rules in a file of their own, or in a suite."""
-
-    model_config = ConfigDict(frozen=True)
-
-    rules: tuple[WrittenRule, ...]
+from loopwright.deploy.rulefile import read_rules
 
 
 async def check(goal: str, rules: Path | None, roles: Sequence[str], apps: Sequence[str], as_json: bool) -> int:
     """Say which rules a goal's trajectory breaks, and what evaluators say of what it ended with."""
-    written = read_marked(rules).validated(RuleFile).rules if rules is not None else ()
+    written = read_rules(rules) if rules is not None else ()
     app = load(apps)
     async with connect_bus() as bus, judges_of(bus, app, roles) as judges:
         record = await known_record(bus, goal)

@@ -26,6 +26,7 @@ from loopwright.deploy.evals.table import print_report
 from loopwright.deploy.evals.tally import Report, report_of
 from loopwright.deploy.evals.trials import Trial
 from loopwright.deploy.exits import Exit
+from loopwright.deploy.rulefile import read_rules
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,13 @@ def show_run(run: str, wanted: Wanted) -> int:
     return shown(find_run(run, wanted.runs), earlier, wanted)
 
 
-def import_runs(path: Path, wanted: Wanted) -> int:
-    """Show runs that were recorded elsewhere, and keep them, so that later ones can be compared with them."""
+def import_runs(path: Path, rules: Path | None, wanted: Wanted) -> int:
+    """Show runs that were recorded elsewhere, and keep them, so that later ones can be compared with them.
+
+    `rules` is a file of rules that their conversations are held against.
+    """
     earlier = find_run(wanted.against, wanted.runs) if wanted.against else None
-    runs = recorded_runs(path)
+    runs = recorded_runs(path, read_rules(rules) if rules else ())
     if len(runs) > 1 and wanted.junit is not None:
         raise click.UsageError("--junit writes one run, and there are several: name one file.")
     codes = []
@@ -113,9 +117,9 @@ def import_conversations(paths: Sequence[Path], wanted: Wanted) -> int:
 def kept(run: Run, folder: Path) -> None:
     """Keep a run that was recorded elsewhere."""
     with open_run(folder, run.heading) as file:
-        known = {(trial.case, trial.repetition) for trial in file.run.trials}
+        known = set(map(repr, file.run.trials))
         for trial in run.trials:
-            if (trial.case, trial.repetition) not in known:
+            if repr(trial) not in known:
                 file.add(trial)
 
 

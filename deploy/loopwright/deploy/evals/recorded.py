@@ -11,7 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from loopwright.actors.rules import WrittenRule, rules_of
 from loopwright.bus import Usage
+from loopwright.deploy.evals.conversation import Said, trail_of
+from loopwright.deploy.evals.grading import graded, way_of
 from loopwright.deploy.evals.runs import Heading, Run, RunRefused
 from loopwright.deploy.evals.trials import Apart, Trial
 
@@ -19,13 +22,6 @@ NEARLY = 1e-6
 """How far a reward may be from 1 and be one."""
 NAME = 63
 """Characters of a run's name."""
-
-
-class Said(BaseModel):
-    """One message of a conversation."""
-
-    role: str = ""
-    tool_calls: list[Any] | None = None
 
 
 class TauBenchTrial(BaseModel):
@@ -43,8 +39,8 @@ class TauBenchTrial(BaseModel):
 RECORDED = TypeAdapter(list[TauBenchTrial])
 
 
-def recorded_runs(path: Path) -> list[Run]:
-    """Return the runs in a file, or in every JSON file of a folder.
+def recorded_runs(path: Path, rules: Sequence[WrittenRule] = ()) -> list[Run]:
+    """Return the runs in a file, or in every JSON file of a folder, their conversations held against `rules`.
 
     Raises:
         RunRefused: there is none, or one that cannot be read.
@@ -52,10 +48,10 @@ def recorded_runs(path: Path) -> list[Run]:
     paths = sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not paths:
         raise RunRefused(f"{path} holds no recorded run: there is no .json file in it")
-    return [recorded_run(each) for each in paths]
+    return [recorded_run(each, rules) for each in paths]
 
 
-def recorded_run(path: Path) -> Run:
+def recorded_run(path: Path, rules: Sequence[WrittenRule] = ()) -> Run:
     """Return the run in a file.
 
     Raises:
@@ -73,26 +69,25 @@ def recorded_run(path: Path) -> Run:
         raise RunRefused(f"{path} is no recorded run that is known here: {where}: {first['msg']}") from None
     name = token_of(path.stem)
     heading = Heading(run=name, suite=name, began=began, machine="recorded elsewhere")
-    return Run(heading=heading, trials=tuple(trials_of(trials)))
+    return Run(heading=heading, trials=tuple(trial_of(each, rules) for each in trials))
 
 
-def trials_of(recorded: Sequence[TauBenchTrial]) -> list[Trial]:
-    """Return recorded trials as ours; each was one attempt, and what it cost in tokens is not told."""
-    return [
-        Trial(
-            case=f"task-{each.task_id}",
-            repetition=each.trial + 1,
-            passed=each.reward >= 1 - NEARLY,
-            apart=Apart.INFRASTRUCTURE if each.info.get("error") else None,
-            reason="accepted" if each.reward >= 1 - NEARLY else "rewarded less",
-            why=str(each.info.get("error") or ""),
-            score=min(1.0, max(0.0, each.reward)),
-            attempts=1,
-            accepted_at=1 if each.reward >= 1 - NEARLY else None,
-            usage=Usage(model_calls=sum(said.role == "assistant" for said in each.traj)),
-        )
-        for each in recorded
-    ]
+def trial_of(recorded: TauBenchTrial, rules: Sequence[WrittenRule]) -> Trial:
+    """Return a recorded trial as ours; it was one attempt, and what it cost in tokens is not told."""
+    passed, error = recorded.reward >= 1 - NEARLY, recorded.info.get("error")
+    trial = Trial(
+        case=f"task-{recorded.task_id}",
+        repetition=recorded.trial + 1,
+        passed=passed,
+        apart=Apart.INFRASTRUCTURE if error else None,
+        reason="accepted" if passed else "rewarded less",
+        why=str(error or ""),
+        score=min(1.0, max(0.0, recorded.reward)),
+        attempts=1,
+        accepted_at=1 if passed else None,
+        usage=Usage(model_calls=sum(said.role == "assistant" for said in recorded.traj)),
+    )
+    return graded(trial, way_of(rules, ()), rules_of(rules)(trail_of(recorded.traj)), {}) if rules else trial
 
 
 def token_of(text: str) -> str:

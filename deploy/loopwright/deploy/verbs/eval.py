@@ -122,9 +122,12 @@ def show(ctx: click.Context, /, run: str, **options: Any) -> None:
 
 @eval_.command("import")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--rules", type=click.Path(dir_okay=False, path_type=Path), help="A YAML file with rules for the conversations."
+)
 @shown_options
 @click.pass_context
-def import_(ctx: click.Context, /, path: Path, **options: Any) -> None:
+def import_(ctx: click.Context, /, path: Path, rules: Path | None, **options: Any) -> None:
     """Print the same of a run that was recorded elsewhere, and keep it: PATH is a τ-bench file, or a folder of them.
 
     Of conversations that failed, in files whose names end in .jsonl, it prints whom we blame, without any model, and
@@ -132,4 +135,4 @@ def import_(ctx: click.Context, /, path: Path, **options: Any) -> None:
     """
     if conversations := conversations_at(path):
         ctx.exit(evaluating.import_conversations(conversations, wanted_of(options)))
-    ctx.exit(evaluating.import_runs(path, wanted_of(options)))
+    ctx.exit(evaluating.import_runs(path, rules, wanted_of(options)))

@@ -1,5 +1,6 @@
 """What trials come to: the published figures from published runs, and what counts for a rate."""
 
+import json
 from pathlib import Path
 from statistics import fmean
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loopwright.actors.rules import WrittenRule
 from loopwright.bus import Usage
 from loopwright.deploy.evals.recorded import recorded_run, recorded_runs
 from loopwright.deploy.evals.runs import RunRefused
@@ -39,6 +41,33 @@ def test_a_recorded_trial_that_raised_says_nothing_of_the_loop(tmp_path: Path) -
         ("task-3", 1, Apart.INFRASTRUCTURE),
         ("task-3", 2, None),
     ]
+
+
+def test_recorded_conversations_are_held_against_rules(tmp_path: Path) -> None:
+    def call(name: str, id_: str) -> dict[str, object]:
+        return {"role": "assistant", "tool_calls": [{"id": id_, "function": {"name": name, "arguments": '{"a": 1}'}}]}
+
+    conversation = [
+        {"role": "user", "content": "Cancel ABC123, please."},
+        call("cancel", "1"),
+        {"role": "tool", "tool_call_id": "1", "content": "Error: not yours"},
+        call("lookup", "2"),
+        {"role": "tool", "tool_call_id": "2", "content": '{"id": "ABC123"}'},
+        call("cancel", "3"),
+        {"role": "tool", "tool_call_id": "3", "content": "done"},
+        {"role": "assistant", "content": "ABC123 is cancelled, and so is XYZ999."},
+    ]
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps([{"task_id": 1, "reward": 1.0, "traj": conversation}]))
+
+    def broken(*rules: dict[str, object]) -> tuple[bool, tuple[str, ...], str]:
+        (trial,) = recorded_run(path, [WrittenRule.model_validate(rule) for rule in rules]).trials
+        return trial.passed, trial.breaches, trial.why
+
+    assert broken({"ordered": ["lookup", "cancel"]}, {"at_most": {"call": "cancel"}}) == (True, (), "")
+    assert broken({"forbidden": "can*"}) == (False, ("forbidden",), "cancel was called.")
+    why = "Attempt 1 states 'XYZ999', which nobody had told it."
+    assert broken({"founded": "[A-Z]{3}[0-9]{3}"}) == (False, ("founded",), why)
 
 
 @pytest.mark.parametrize("text", ["{}", "[{}]", "no", '[{"task_id": 1, "reward": "high"}]'])
