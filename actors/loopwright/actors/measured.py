@@ -63,8 +63,16 @@ class Measured(Frozen):
         )
 
     def anew(self) -> "Measured":
-        """Return what is measured once something was done about it: the next attempts are another story."""
-        return NEW.but(curve=self.curve, climb=self.climb.but(since=0, recent=()), shown=self.shown)
+        """Return what is measured once something was done about it: the next attempts are another story.
+
+        Only where the last ones have led is still known: who goes there again has learnt nothing.
+        """
+        return self.but(
+            climb=self.climb.but(since=0, recent=()),
+            made=self.made.but(runs=NEW.made.runs),
+            failed=self.failed.but(runs=NEW.failed.runs),
+            same=self.same.but(times=min(1, self.same.times)),
+        )
 
 
 NEW = Measured()

@@ -198,4 +198,4 @@ def test_what_is_measured_does_not_grow(attempts: list[tuple[float, str, str]]) 
 
 def test_what_was_done_about_it_is_another_story_with_the_same_mark() -> None:
     found = measured((0.5, "a", "x"), (0.5, "a", "x"), (0.5, "a", "x")).anew()
-    assert (found.climb.mark, found.climb.since, found.same.times, found.shown) == (0.5, 0, 0, (0, 1, 2))
+    assert (found.climb.mark, found.climb.since, found.same.times, found.shown) == (0.5, 0, 1, (0, 1, 2))
