@@ -32,6 +32,7 @@ class Judge:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._attempts = 0
+        self._held: dict[str, Any] = {}
 
     async def __call__(
         self, worker: Worker, output: Any, given: dict[str, Any] | None = None, attempt: int | None = None
@@ -46,8 +47,19 @@ class Judge:
             input=given or {},
             timeout=20,
         )
-        async with worker.resources(self._bus) as resources:
+        async with self.held(worker) as resources:
             return await judged(self._bus, worker, order, output, resources)
+
+    @asynccontextmanager
+    async def held(self, worker: Worker) -> AsyncIterator[Any]:
+        """Hold what an evaluator holds for its process, for all that it is asked meanwhile."""
+        if worker.role in self._held:
+            yield self._held[worker.role]
+            return
+        async with worker.resources(self._bus) as resources:
+            self._held[worker.role] = resources
+            yield resources
+            del self._held[worker.role]
 
 
 @pytest.fixture
@@ -136,14 +148,15 @@ async def test_a_command_judges_files_by_how_it_ends(judge: Judge, monkeypatch: 
     monkeypatch.setenv("LOOPWRIGHT_SANDBOX", "auto")
     run = evaluators.command("run", ["python", "main.py"])
     given = {"files": {"main.py": "import part", "part.py": "1/0"}}
-    failed = await judge(run, {"files": {}}, given)
-    assert told(failed) == (False, 0.0)
-    assert failed.feedback.startswith("python main.py: it ended with 1\n")
-    assert "ZeroDivisionError" in failed.feedback
-    assert told(await judge(run, {"files": {"part.py": "pass"}}, given)) == (True, 1.0)
-    assert (
-        await judge(run, {"files": {"../out.py": ""}}, given)
-    ).feedback == "'../out.py' is not a path below the folder"
+    async with judge.held(run):
+        failed = await judge(run, {"files": {}}, given)
+        assert told(failed) == (False, 0.0)
+        assert failed.feedback.startswith("python main.py: it ended with 1\n")
+        assert "ZeroDivisionError" in failed.feedback
+        assert told(await judge(run, {"files": {"part.py": "pass"}}, given)) == (True, 1.0)
+        assert (
+            await judge(run, {"files": {"../out.py": ""}}, given)
+        ).feedback == "'../out.py' is not a path below the folder"
 
 
 async def test_the_rows_of_a_database_are_judged_and_only_read(judge: Judge, tmp_path: Path) -> None:
@@ -181,7 +194,7 @@ def service() -> Iterator[str]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Orders) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
