@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 
 from loopwright.deploy import logs
-from tests.chaos.campaign import Plan, Story, campaign
+from tests.chaos.campaign import JOBS, Plan, Story, campaign
 
 SHOWN = 10
 """Cases of a kind that are shown."""
@@ -23,10 +23,11 @@ def main() -> int:
     words = argparse.ArgumentParser(prog="python -m tests.chaos")
     words.add_argument("--kills", type=int, default=1_000)
     words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--job", choices=JOBS, default="toil")
     words.add_argument("--keep", type=Path, help="a folder for the store, the ledger and what the actors say")
     given = words.parse_args()
     logs.configure(logging.ERROR)
-    plan = Plan(given.kills, given.seed)
+    plan = Plan(given.kills, given.seed, JOBS[given.job])
     if given.keep:
         story = anyio.run(campaign, plan, given.keep)
     else:

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
+from pydantic import JsonValue
 
 from loopwright.bus import connect
 from loopwright.bus.client import Goals
+from loopwright.bus.letters import letters
 from loopwright.bus.messages import Ended
 from loopwright.bus.stored import Stored
 from loopwright.deploy.embedded import Server, embedded_server
@@ -27,8 +29,7 @@ from tests.chaos.ledger import read
 from tests.chaos.nursery import nursery
 from tests.chaos.station import Actor, Station, station
 
-ROLES = ("refine", "review", "audit")
-WORKERS, ORCHESTRATORS, HANDS = 3, 2, 8
+WORKERS, ORCHESTRATORS = 3, 2
 SETTLE = 60.0
 """Seconds in which every goal must have ended once nobody is killed any more."""
 MEASURED_EVERY = 100
@@ -47,17 +48,53 @@ DEEDS = {
 """What may happen, and how often out of a hundred times."""
 
 
+GCD = {
+    "gcd.py": "def gcd(a, b):\n    if b == 0:\n        return a\n    return gcd(a % b, b)\n",
+    "test_gcd.py": "from gcd import gcd\n\n\ndef test_it():\n    assert gcd(13, 0) == 13\n    assert gcd(9, 6) == 3\n",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the goals of a campaign want, and who works on them."""
+
+    loop: str
+    roles: tuple[str, ...]
+    hands: int
+    in_flight: int
+    pause: tuple[float, float]
+    """Seconds between two deeds."""
+    most: int
+    """Attempts that a goal may need."""
+    is_told: bool
+    """Whether handlers tell the outside ledger what they do, so that a recovery can be measured."""
+
+    def given(self, attempts: int) -> dict[str, JsonValue]:
+        """Return the input of a goal that needs so many attempts."""
+        return {"rounds": attempts} if self.is_told else {"files": {**GCD}}
+
+    @property
+    def acceptance(self) -> dict[str, JsonValue] | None:
+        """What its acceptance evaluator is given."""
+        return {"wanted": True} if self.is_told else None
+
+
+JOBS = {
+    "toil": Job("toil", ("refine", "review", "audit"), 8, 20, (0.15, 0.3), 3, is_told=True),
+    "repair": Job("repair", ("search", "test", "accept"), 2, 6, (0.4, 0.8), 1, is_told=False),
+}
+"""Work that is counted outside, and the main job: a program repaired by search."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a campaign is to be."""
 
     kills: int
     seed: int
-    pause: tuple[float, float] = (0.15, 0.3)
-    """Seconds between two deeds."""
+    job: Job = JOBS["toil"]
     asleep: tuple[float, float] = (0.5, 6.0)
     """Seconds that a process is frozen; a broker at most half of the longest."""
-    in_flight: int = 20
     deeds: Mapping[tuple[str, str], int] = field(default_factory=lambda: DEEDS)
 
 
@@ -95,7 +132,7 @@ class Campaign:
         self._broker = broker
         self._goals = goals
         self._chance = random.Random(plan.seed)
-        self._room = anyio.Semaphore(plan.in_flight)
+        self._room = anyio.Semaphore(plan.job.in_flight)
         self._going_on = True
         self._all_ended = anyio.Event()
         self.story = Story()
@@ -115,19 +152,21 @@ class Campaign:
         await self._fleet.drain()
         record = await read_record(self._goals.bus)
         self.story.account = audit(self.story.goals, record, read(self._fleet.ledger))
+        if not self._plan.job.is_told:  # nobody knows how many attempts an undisturbed goal needs
+            self.story.account.given_up = len(await letters(self._goals.bus))
         self.story.seconds = time.monotonic() - began
         return self.story
 
     async def _submit(self) -> None:
         """Keep goals in flight."""
-        chance = random.Random(self._plan.seed + 1)
+        chance, job = random.Random(self._plan.seed + 1), self._plan.job
         while True:
             await self._room.acquire()
             if not self._going_on:
                 return
-            goal, rounds = f"g{len(self.story.goals) + 1}", chance.randint(1, 3)
+            goal, rounds = f"g{len(self.story.goals) + 1}", chance.randint(1, job.most)
             self.story.goals[goal] = rounds
-            await self._goals.submit("toil", {"rounds": rounds}, goal=goal, acceptance={"wanted": True})
+            await self._goals.submit(job.loop, job.given(rounds), goal=goal, acceptance=job.acceptance)
 
     async def _hear(self) -> None:
         """Make room whenever a goal has ended."""
@@ -149,14 +188,16 @@ class Campaign:
             self._all_ended.set()
 
     async def _do_deeds(self) -> None:
-        """Kill and freeze, until there are as many kills as are planned; the last of them is measured."""
+        """Kill and freeze, until there are as many kills as are planned; the last is measured if it can be."""
+        measured = self._plan.job.is_told
         while self.story.kills < self._plan.kills:
             async with anyio.create_task_group() as freezing:
                 for _ in range(MEASURED_EVERY):
-                    if self.story.kills < self._plan.kills - 1:
-                        await anyio.sleep(self._chance.uniform(*self._plan.pause))
+                    if self.story.kills < self._plan.kills - measured:
+                        await anyio.sleep(self._chance.uniform(*self._plan.job.pause))
                         self._do_one(freezing)
-            await self._measure()
+            if measured:
+                await self._measure()
 
     def _do_one(self, tasks: TaskGroup) -> None:
         """Do what the seed says."""
@@ -219,7 +260,7 @@ async def campaign(plan: Plan, folder: Path) -> Story:
         for number in range(1, ORCHESTRATORS + 1):
             await fleet.start(f"orchestrator-{number}", "orchestrator")
         for number in range(1, WORKERS + 1):
-            await fleet.start(f"worker-{number}", "worker", *ROLES, "--hands", str(HANDS))
+            await fleet.start(f"worker-{number}", "worker", *plan.job.roles, "--hands", str(plan.job.hands))
         for actor in fleet.actors:
             await actor.ready()
         return await Campaign(plan, fleet, broker, goals).run()
