@@ -219,7 +219,8 @@ def settled(standing: Standing, number: int) -> Standing:
         return closed(standing, attempt, measured)
     floor = standing.best.score if standing.best else (standing.baseline or 0.0)
     if attempt.score > floor or (standing.best is None and standing.baseline is None):
-        best = Best.of(attempt=number, score=attempt.score, pick=attempt.pick)
+        without = tuple(ballot.role for ballot in attempt.ballots if not ballot.passed)
+        best = Best.of(attempt=number, score=attempt.score, pick=attempt.pick, without=without)
         return closed(standing, attempt, measured, best)
     return closed(standing, attempt, measured)
 

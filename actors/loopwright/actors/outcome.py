@@ -66,11 +66,16 @@ def checked_by_acceptance(standing: Standing) -> bool:
 
 
 def unverified(standing: Standing) -> str:
-    """Return what nobody checked about the best attempt."""
-    if standing.best is None:
-        return ""
-    if not standing.accepted:
-        return f"The best attempt did not pass {standing.loop.panel.in_words()}."
-    if not checked_by_acceptance(standing):
-        return "Only the evaluators whose feedback the generator saw have looked at it."
-    return ""
+    """Return what nobody checked about the best attempt, and what was left undone."""
+    told: list[str] = []
+    best, under_way = standing.best, len(standing.under_way)
+    if best and not standing.accepted:
+        found = f": {', '.join(best.without)} did not pass it" if best.without else ""
+        told.append(f"The best attempt did not pass {standing.loop.panel.in_words()}{found}.")
+    elif best and not checked_by_acceptance(standing):
+        told.append("Only the evaluators whose feedback the generator saw have looked at it.")
+    if under_way and not standing.accepted:
+        told.append(f"{under_way} attempt{'s' if under_way > 1 else ''} under way came too late to be judged.")
+    if standing.ahead:
+        told.append(f"Not begun: {', '.join(step.name for step in standing.ahead)}.")
+    return " ".join(told)

@@ -21,6 +21,8 @@ class Best(Frozen):
     attempt: int
     score: float
     pick: JsonValue = None
+    without: tuple[Token, ...] = ()
+    """The evaluators that did not pass it."""
 
 
 class Attempt(Frozen):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loopwright.actors.asking import waited_for
+from loopwright.actors.ladder import in_words as rung_in_words
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import nobody_serves, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
@@ -20,6 +21,7 @@ from loopwright.bus.messages import Effect, EffectPhase, Ended, Evaluation, Resu
 from loopwright.bus.names import is_token
 from loopwright.bus.presence import unserved
 from loopwright.bus.subjects import Subject
+from loopwright.deploy.board import sparkline
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.listing import goals_on_record, row_of, where_it_stands
 from loopwright.deploy.screen import screen
@@ -113,7 +115,8 @@ def sentence_of(entry: Entry) -> str:
     """Return what an entry says, in a few words."""
     match entry.message:
         case StepOrder(judge=None) as order:
-            return f"attempt {order.attempt}: {order.role} is asked to {order.step}"
+            hint = f", with a hint: {order.hint}" if order.hint else ""
+            return f"attempt {order.attempt}: {order.role} is asked to {order.step}{hint}"
         case StepOrder() as order:
             return f"attempt {order.attempt}: {order.role} is asked to judge"
         case (Result() | Evaluation()) as answer if answer.failure is not None:
@@ -165,9 +168,18 @@ async def show(goal: str, as_json: bool) -> int:
         found = await where_it_stands(bus, goal)
         if found is None:
             raise GoalUnknown(goal)
-        row = row_of(*found) | await waiting_on(bus, found[0])
+        row = row_of(*found) | how_it_goes(found[0]) | await waiting_on(bus, found[0])
         click.echo(json.dumps(row, indent=2) if as_json else "\n".join(f"{name:>10}  {row[name]}" for name in row))
     return Exit.DONE
+
+
+def how_it_goes(standing: Standing) -> dict[str, JsonValue]:
+    """Return the curve of the scores at the step under way, and what the loop does about being stuck, where it is."""
+    told: dict[str, JsonValue] = {"curve": sparkline(standing.measured.curve.points)}
+    if standing.hint:
+        rungs = ", then ".join(map(rung_in_words, standing.climbed))
+        told["stuck"] = f"{standing.hint} Tried so far: {rungs}."
+    return told
 
 
 async def waiting_on(bus: Bus, standing: Standing) -> dict[str, JsonValue]:
@@ -189,12 +201,22 @@ def in_words(outcome: Outcome) -> str:
         "status": f"{outcome.status.value} ({outcome.reason.value})",
         "why": outcome.why,
         "score": f"{outcome.score:.2f}" + (f" (was {outcome.baseline:.2f})" if outcome.baseline is not None else ""),
+        "curve": sparkline(outcome.curve) or "-",
         "attempts": outcome.attempts,
         "seconds": f"{outcome.seconds:.1f}",
         "best": json.dumps(outcome.best) if outcome.best is not None else "-",
         "unverified": outcome.unverified or "-",
+        "shown by": shown_by(outcome),
     }
     return "\n".join(f"{name:>10}  {value}" for name, value in rows.items())
+
+
+def shown_by(outcome: Outcome) -> str:
+    """Return where the messages stand that show why a goal ended."""
+    places = outcome.evidence.get("messages")
+    if not isinstance(places, list) or not places:
+        return "-"
+    return f"message{'s' if len(places) > 1 else ''} {', '.join(map(str, places))} of its trajectory"
 
 
 async def cancel(goal: str, why: str) -> int:

@@ -59,7 +59,7 @@ def row_of(standing: Standing, at: datetime) -> Row:
         "status": standing.outcome.status.value if standing.outcome else "working",
         "reason": standing.outcome.reason.value if standing.outcome else None,
         "score": standing.best.score if standing.best else standing.baseline,
-        "attempts": standing.begun - standing.empty,
+        "attempts": standing.attempts - standing.empty,
         "under_way": len(standing.under_way),
         "opened": standing.opened.isoformat(timespec="seconds"),
         "changed": at.isoformat(timespec="seconds"),

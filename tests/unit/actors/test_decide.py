@@ -170,7 +170,7 @@ def test_a_false_success_is_never_the_best() -> None:
     told.judges(2, 0.0, "hidden")
     assert told.end == (Status.FAILED, StopReason.ATTEMPTS)
     assert (told.outcome.best_attempt, told.outcome.best, told.outcome.score) == (1, "patch 1", 0.3)
-    assert told.outcome.unverified == "The best attempt did not pass every evaluator."
+    assert told.outcome.unverified == "The best attempt did not pass every evaluator: tests did not pass it."
 
 
 def test_nobody_but_the_acceptance_evaluator_is_given_what_acceptance_needs() -> None:

@@ -10,7 +10,7 @@ from loopwright.actors.ladder import HINT, HINT_AND_REPLAN, OtherModel, OtherRol
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.recovery import RECOVERIES, Recovery
 from loopwright.actors.stopping import ADVICE
-from loopwright.bus.messages import Evaluation, FailureClass, Result, Status, StepOrder, StopReason
+from loopwright.bus.messages import Cancel, Evaluation, FailureClass, Result, Status, StepOrder, StopReason
 from tests.unit.actors.telling import LOOP, Told, bounded
 
 LADDER: tuple[Any, ...] = ("hint", OtherRole(role="strong"), OtherModel(model="large"))
@@ -71,6 +71,20 @@ def test_a_worker_whose_calls_bring_nothing_new_ends_the_goal_as_a_repetition() 
     told = Told(PROMPT)
     told.fails(1, FailureClass.STUCK)
     assert (told.end, told.outcome.why) == ((Status.FAILED, StopReason.REPETITION), "it stuck")
+
+
+def test_an_outcome_says_which_evaluator_refused_the_best_and_what_came_too_late() -> None:
+    told = Told(bounded(LOOP.model_copy(update={"judges": ("tests", "lint")}), width=2))
+    told.makes(1)
+    told.judges(1, 1.0, "tests")
+    told.judges(1, 0.5, "lint")
+    told.makes(2)
+    told.hears(Cancel(goal="g1"), seq=77)
+    assert told.outcome.unverified == (
+        "The best attempt did not pass every evaluator: lint did not pass it. "
+        "2 attempts under way came too late to be judged."
+    )
+    assert (told.outcome.curve, told.outcome.evidence["messages"]) == ((0.5,), [77])
 
 
 # What it does about it

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from loopwright.bus import Entry, Subject
-from loopwright.bus.messages import Effect
-from loopwright.deploy.goals import sentence_of
+from loopwright.bus.messages import Effect, Outcome, StepOrder
+from loopwright.deploy.goals import in_words, sentence_of
 
 SUBJECT = Subject.of("effect", ns="default", goal="g1", step="work", attempt=2, role="support")
 
@@ -28,3 +28,18 @@ SUBJECT = Subject.of("effect", ns="default", goal="g1", step="work", attempt=2, 
 def test_an_entry_of_the_effect_record_says_what_became_of_a_call(told: dict[str, object], sentence: str) -> None:
     effect = Effect.model_validate(SUBJECT.told() | told)
     assert sentence_of(Entry(1, datetime.now(UTC), SUBJECT, effect)) == sentence
+
+
+def test_how_a_goal_ended_is_told_with_its_curve_and_the_messages_that_show_why() -> None:
+    told = {"goal": "g1", "loop": "loop", "status": "failed", "reason": "plateau", "why": "It stood still."}
+    outcome = Outcome.model_validate(told | {"curve": [0.1, 0.5, 0.5, 0.9], "evidence": {"messages": [31, 47]}})
+    lines = in_words(outcome).splitlines()
+    assert "     curve  ▁▅▅█" in lines
+    assert "       why  It stood still." in lines
+    assert "  shown by  messages 31, 47 of its trajectory" in lines
+
+
+def test_an_order_tells_the_hint_that_goes_with_it() -> None:
+    order = StepOrder(goal="g1", loop="loop", step="work", attempt=4, role="code", hint="Do something else.")
+    entry = Entry(1, datetime.now(UTC), SUBJECT, order)
+    assert sentence_of(entry) == "attempt 4: code is asked to work, with a hint: Do something else."
