@@ -43,7 +43,7 @@ class Measured(Frozen):
         climb = stayed(self.climb, size) if score is None else climbed(self.climb, score, size, tolerance)
         gained = climb.since == 0 and climb.mark != self.climb.mark
         before = NEW if gained else self
-        return Measured(
+        return Measured.of(
             climb=climb,
             curve=self.curve if score is None else drawn(self.curve, score),
             made=led(before.made, made),
