@@ -39,6 +39,7 @@ SLOW = frozenset({"hangs", "model-503", "model-unreachable", "steps-too-short"})
 """Kinds that end when a step's time is up."""
 MET = frozenset({"answers-wrong-at-first"})
 """Kinds with which the goal is met in the end: what counts is the fault of the attempt that went wrong."""
+FORMS = ("plain", "plain", "nested", "prose")
 TASKS = ("bolt", "nut", "washer", "hinge", "latch", "gasket")
 
 
@@ -57,6 +58,8 @@ class Case:
     """Whether the model is busy once, and answers when it is asked again: nobody's fault, for it was got over."""
     stumbles: bool
     """Whether the first attempt fails for want of a service, and the fault comes only then."""
+    form: str = "plain"
+    """In which form model and agent have agreed to write: `plain` JSON, `nested` as OpenAI writes it, or `prose`."""
     needed: int = 1
     """Drafts until the evaluator of style is content."""
     limits: Json = field(default_factory=dict)
@@ -85,6 +88,7 @@ def cases_of(seed: int) -> Iterator[Case]:
                 moves=[chance.randint(11, 99) for _ in range(chance.randint(5, 12))],
                 busy=chance.random() < 0.5,
                 stumbles=kind not in ALONE and chance.random() < 0.4,
+                form=chance.choice(FORMS),
             )
             yield bounded(case)
 

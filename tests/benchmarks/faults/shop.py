@@ -69,7 +69,7 @@ class Hand:
         if self.has(LOOP, "steps-too-short"):
             await anyio.sleep(0.6)
         said = self.said(turns, sum(turn.role == "assistant" for turn in turns))
-        return Answer(said if isinstance(said, str) else json.dumps(said), 90, 10)
+        return Answer(said if isinstance(said, str) else written(case.form, said), 90, 10)
 
     def said(self, turns: Sequence[Turn], round_: int) -> dict[str, Any] | str:
         """Return what the model makes of a conversation."""
@@ -99,6 +99,45 @@ def number_in(text: str, name: str) -> int:
     """Return the last number of that name in a text."""
     found = re.findall(rf'"{name}": (\d+)', text)
     return int(found[-1]) if found else 0
+
+
+def written(form: str, said: dict[str, Any]) -> str:
+    """Return what a model says in the form that was agreed on."""
+    calls = said.get("calls", [])
+    if form == "prose":
+        lines = [f"CALL {each['tool']} {pairs(each['arguments'])}" for each in calls]
+        return "\n".join(["Well:", *(lines or [f"RESULT {pairs(said['result'])}"])])
+    if form == "nested" and calls:
+        made = [{"name": each["tool"], "arguments": json.dumps(each["arguments"])} for each in calls]
+        return json.dumps({"tool_calls": [{"type": "function", "function": each} for each in made]})
+    return json.dumps(said)
+
+
+def pairs(values: dict[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in values.items())
+
+
+def understood(form: str, text: str) -> dict[str, Any]:
+    """Return what the agent reads out of an answer.
+
+    Raises:
+        ValueError: it is in no form that was agreed on.
+    """
+    if form != "prose":
+        said = json.loads(text)
+        calls = [each["function"] for each in said.get("tool_calls", [])]
+        made = [{"tool": each["name"], "arguments": json.loads(each["arguments"])} for each in calls]
+        return {"calls": made} if made else said
+    found = re.findall(r"^(CALL \w[\w-]*|RESULT) (.*)$", text, re.M)
+    if not found:
+        raise ValueError(text)
+    read = [(word.removeprefix("CALL "), dict(re.findall(r"(\w+)=(\S+)", rest))) for word, rest in found]
+    read = [
+        (word, {name: int(each) if each.isdecimal() else each for name, each in told.items()}) for word, told in read
+    ]
+    if read[0][0] == "RESULT":
+        return {"result": read[0][1]}
+    return {"calls": [{"tool": word, "arguments": told} for word, told in read]}
 
 
 HANDS: dict[str, Hand] = {}
@@ -172,9 +211,11 @@ async def clerk(step: Step[Errand]) -> Any:
         answer = await step.ask(hand, turns)
         turns.append(Turn("assistant", answer.text))
         try:
-            said = json.loads(answer.text)
+            said = understood(case.form, answer.text)
         except ValueError:
-            raise StepFailed(FailureClass.MISUSE, "the answer is no JSON", step.spent) from None
+            raise StepFailed(
+                FailureClass.MISUSE, "the answer has not the form that was agreed on", step.spent
+            ) from None
         if "result" in said:
             return Made(output=result_of(hand, said["result"]), usage=step.spent)
         turns.append(Turn("user", "\n".join([await called(step, hand, each) for each in chosen(hand, said["calls"])])))

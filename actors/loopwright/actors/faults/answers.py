@@ -135,6 +135,17 @@ def unfounded(record: GoalRecord, tried: Tried) -> Iterator[Fault]:
             yield invented(tried, (said.seq,), 0.57, why)
 
 
+def unsaid(record: GoalRecord, tried: Tried) -> Iterator[Fault]:
+    """C2: the result states what neither the model nor a tool has said, so that the code around them made it."""
+    if not tried.refused or tried.result is None or tried.failure is not None or not tried.asks:
+        return
+    said = json.dumps([seen.message.answer for seen in (*tried.asks, *tried.calls)], ensure_ascii=False)
+    for name, value in leaves(tried.result.message.output):
+        if INVENTED.fullmatch(str(value)) and not stands_in(str(value), said):
+            why = f"the result says that {name} is {value!r}, and neither the model nor a tool has said so"
+            yield of_the_agent(tried, (tried.asks[-1].seq, tried.result.seq), 0.58, why)
+
+
 def told_to(tried: Tried) -> dict[str, list[tuple[int, JsonValue]]]:
     """Return what the tools have answered, by the names of the values; a plain answer has its tool's."""
     found: dict[str, list[tuple[int, JsonValue]]] = {}

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 
-from loopwright.actors.faults.answers import altered, decided, failed, unfounded
+from loopwright.actors.faults.answers import altered, decided, failed, unfounded, unsaid
 from loopwright.actors.faults.calls import contradicted, misused, not_dispatched, not_shown, unanswered
 from loopwright.actors.faults.fault import GUESSED, SURE, Blame, Fault, Point
 from loopwright.actors.faults.judging import blind, fickle, frozen, of_the_goal, sick
@@ -33,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     not_shown,
     contradicted,
     unfounded,
+    unsaid,
     sick,
     fickle,
     frozen,
