@@ -15,7 +15,7 @@ from loopwright.deploy.embedded import embedded_server
 from tests.benchmarks.faults.campaign import Finding, run, table
 from tests.benchmarks.faults.cases import cases_of
 
-AT_ONCE = 3
+AT_ONCE = 2
 """Seeds that run at once: more, and what is slow would be the machine's fault."""
 
 

@@ -95,14 +95,14 @@ def cases_of(seed: int) -> Iterator[Case]:
 
 def bounded(case: Case) -> Case:
     """Return a case with the limits that make its fault one."""
-    case.limits = {"attempts": 4, "deadline": 50, "step_timeout": 2.0 if case.kind in SLOW else 15.0}
+    case.limits = {"attempts": 4, "deadline": 50, "step_timeout": 3.0 if case.kind in SLOW else 15.0}
     match case.kind:
         case "too-few-attempts":
             case.needed, case.limits["attempts"] = 8, 4
         case "too-few-tokens":
             case.needed, case.limits = 8, case.limits | {"attempts": 9, "tokens": 1500}
         case "too-short":
-            case.needed, case.limits = 60, case.limits | {"attempts": 80, "deadline": 6.0}
+            case.needed, case.limits = 60, case.limits | {"attempts": 80, "deadline": 9.0}
         case "frozen" | "blind":
             case.needed = 6
         case _:

@@ -67,7 +67,7 @@ class Hand:
         if self.has(ENVIRONMENT, "model-401"):
             raise ModelRefused("the model's endpoint answered 401", status=401)
         if self.has(LOOP, "steps-too-short"):
-            await anyio.sleep(0.6)
+            await anyio.sleep(0.9)
         said = self.said(turns, sum(turn.role == "assistant" for turn in turns))
         return Answer(said if isinstance(said, str) else written(case.form, said), 90, 10)
 

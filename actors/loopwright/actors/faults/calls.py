@@ -74,6 +74,8 @@ def not_dispatched(record: GoalRecord, tried: Tried) -> Iterator[Fault]:
             yield of_the_model(tried, turn.ask, Contract.FITS, 0.95, why)
         if named:
             yield from misdispatched(tried, turn, named)
+        elif not turn.named:
+            yield from unnamed(tried, turn)
 
 
 def misdispatched(tried: Tried, turn: Turn, named: Sequence[Proposal]) -> Iterator[Fault]:
@@ -99,6 +101,22 @@ def misdispatched(tried: Tried, turn: Turn, named: Sequence[Proposal]) -> Iterat
         if count > max(1, wanted[twice[0].message.name]):
             why = f"{twice[0].message.name} was called {count} times, and the model had named it once"
             yield of_the_agent(tried, tuple(each.seq for each in (turn.ask, *twice)), 0.9, why)
+
+
+def unnamed(tried: Tried, turn: Turn) -> Iterator[Fault]:
+    """Yield what is wrong with the calls of a turn whose answer names them in no form that is known here."""
+    text, name = str(turn.ask.message.answer), {each.message.call: each.message.name for each in turn.made}
+    written = Counter(each.message.call for each in turn.made if each.message.key and is_done(each.message))
+    for call, count in written.items():
+        if count > 1:
+            evidence = tuple(each.seq for each in turn.made if each.message.call == call)
+            why = f"{name[call]} was called {count} times on one answer of the model"
+            yield of_the_agent(tried, (turn.ask.seq, *evidence), 0.75, why)
+    for each in turn.made:
+        made_up = [piece for piece in pieces_of(each.message.arguments or {}) if not stands_in(piece, text)]
+        if each.message.key and made_up:
+            why = f"{each.message.name} was called with {made_up[0]}, which the model's answer does not say"
+            yield of_the_agent(tried, (turn.ask.seq, each.seq), 0.65, why)
 
 
 def misused(record: GoalRecord, tried: Tried) -> Iterator[Fault]:
@@ -185,7 +203,8 @@ def not_there(tried: Tried, read: Seen[Effect]) -> Iterator[Fault]:
     """C4: a read does not show what the last write about the same thing was given."""
     written = [each for each in tried.calls if each.message.key and is_done(each.message) and each.seq < read.seq]
     answer, about = read.message.answer, read.message.arguments or {}
-    for write in written[-1:]:
+    once = Counter(each.message.call for each in written)
+    for write in (each for each in written[-1:] if once[each.message.call] == 1):
         given = write.message.arguments or {}
         shared = [name for name in about if name in given and same(about[name], given[name])]
         if not shared or not isinstance(answer, dict):

@@ -96,6 +96,19 @@ def test_a_call_made_as_it_was_named_with_defaults_beside_it_is_nobodys_fault(st
     assert found(refuse(story)) == (FaultClass.MODEL, Contract.DECIDED)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_where_calls_are_named_in_prose_a_write_made_twice_or_with_other_arguments_is_still_the_agents_fault(
+    story: Story, times: int
+) -> None:
+    story.begin()
+    story.ask(f"I would order {9 - times} of bolt.")
+    for _ in range(times):
+        story.write("order", "taken", article="bolt", amount=7)
+    story.ask("Done, as far as I can see.")
+    story.made({})
+    assert found(refuse(story)) == (FaultClass.AGENT, Contract.DISPATCHED)
+
+
 def test_a_tool_that_the_model_made_up_is_the_models_fault(story: Story) -> None:
     story.begin()
     asked = story.ask(json.dumps({"tool": "inventory", "arguments": {}}))
