@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from pydantic import JsonValue
 
@@ -97,13 +96,11 @@ def cut_off(record: GoalRecord, tried: Tried, failure: Failure) -> Iterator[Faul
 
 
 def steady(tried: Tried) -> bool:
-    """Tell whether an attempt went on at an even pace until its time was up: no wait was longer than half of it."""
+    """Tell whether calls were answered until an attempt's time was up: the last wait was not half of what it had."""
     if tried.order is None or tried.result is None:
         return False
     ends = [each.time for each in tried.effects if each.message.phase is not EffectPhase.CLAIMED]
-    times = [tried.order.time, *ends, tried.result.time]
-    gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
-    return len(ends) >= 2 and max(gaps) < sum(gaps) / 2
+    return len(ends) >= 2 and (tried.result.time - ends[-1]).total_seconds() < tried.order.message.timeout / 2
 
 
 def altered(record: GoalRecord, tried: Tried) -> Iterator[Fault]:

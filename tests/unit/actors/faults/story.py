@@ -46,7 +46,7 @@ class Story:
 
     def begin(self) -> int:
         self.attempt += 1
-        return self.tell(StepOrder(goal="g1", loop="shop", step="work", attempt=self.attempt, role="clerk"))
+        return self.tell(StepOrder(goal="g1", loop="shop", step="work", attempt=self.attempt, role="clerk", timeout=60))
 
     def effect(self, phase: EffectPhase, what: str, name: str, after: float = 1.0, **told: Any) -> int:
         place = {"goal": "g1", "step": "work", "attempt": self.attempt, "role": "clerk"}
