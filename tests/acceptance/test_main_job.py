@@ -39,7 +39,7 @@ DIFF = """\
 """
 OUTCOME = {
     "goal", "loop", "status", "reason", "why", "score", "baseline", "best", "best_attempt", "attempts", "steps",
-    "seconds", "usage", "fault", "evidence", "unverified", "false_successes", "schema_version",
+    "seconds", "usage", "fault", "evidence", "unverified", "curve", "false_successes", "schema_version",
 }  # fmt: skip
 """The fields of the outcome document."""
 COLOUR = "\x1b["

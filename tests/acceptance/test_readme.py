@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -16,6 +15,7 @@ import pytest
 
 from loopwright.bus import connect
 from loopwright.bus.subjects import table
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -55,9 +55,7 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The README's `up` with its example app, on a free port."""
     home = tmp_path_factory.mktemp("readme")
     (home / "roots.py").write_text(next(snippet for snippet in SNIPPETS if "ROOTS" in snippet))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = [sys.executable, "-m", "loopwright.deploy", "up", "--app", "roots", "--port", str(port)]
     log = home / "log"
     with log.open("w") as err:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from urllib.request import urlopen
 
 import anyio.to_thread
 import pytest
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Station, Terminal
@@ -138,10 +139,3 @@ def test_the_script_is_installed() -> None:
     done = subprocess.run(["loopwright", "--version"], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout.startswith("loopwright, version ")
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
