@@ -12,6 +12,7 @@ from loopwright.actors import (
     Bounds,
     Loop,
     Person,
+    PlannedStep,
     Retriable,
     Step,
     StepFailed,
@@ -31,6 +32,13 @@ FORSAKEN = Loop(
     bounds=BOUNDS.model_copy(update={"unserved": 12.0, "deadline": 40.0}),
 )
 """The one that does not wait for its deadline where nobody serves a role."""
+WOVEN = (
+    PlannedStep(name="list"),
+    PlannedStep(name="part", each="list"),
+    PlannedStep(name="side", needs=("list",)),
+    PlannedStep(name="whole", needs=("part", "side")),
+)
+"""Steps that are under way together; the first makes a list."""
 LOOPS = (
     Loop(name="plain", work="make", judges=("near",), bounds=BOUNDS),
     Loop(name="judged", work="make", judges=("near", "far"), acceptance="accept", bounds=BOUNDS),
@@ -38,6 +46,7 @@ LOOPS = (
     Loop(name="measured", work="make", judges=("near",), acceptance="accept", baseline=True, bounds=BOUNDS),
     Loop(name="voting", work="make", judges=("near", "far"), vote="any", checks=("sure",), bounds=BOUNDS),
     Loop(name="planned", plan="plan", work="make", judges=("near",), bounds=BOUNDS),
+    Loop(name="woven", steps=WOVEN, work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"attempts": 9})),
     Loop(
         name="asked",
         work="make",
@@ -110,6 +119,8 @@ class Script:
                 return {"steps": [{"name": f"s{number}"} for number in range(dice.choice([1, 2]))]}
             if dice.random() < 0.5:
                 await step.call(self.ship, number=step.attempt)
+            if step.order.step == "list":
+                return ["a", "b"]
             return {"number": step.attempt}
 
         return make

@@ -251,10 +251,10 @@ class Auditor:
 
     def answered_by_default(self, standing: Standing, due: Due) -> None:
         """Look at a time that has come at which a person should have answered: somebody has, or nobody waits."""
-        step = standing.step
-        for number, role in waited_for(standing):
+        makers = {doing.step: standing.maker_of(doing) for doing in standing.doing}
+        for step, number, role in waited_for(standing):
             place = f"lw.v1.eval.default.{due.goal}.{step}.{number}.{role}"
-            if role == standing.maker:
+            if role == makers[step]:
                 place = f"lw.v1.result.default.{due.goal}.{step}.{number}"
             ours = timer_id(step, number, role) == due.id
             self.demand(not ours or place in self.there, f"{due.id} of {due.goal} was let go, and nobody has answered")

@@ -85,12 +85,13 @@ def reminders(loop: Loop, messages: Iterable[Message], at: datetime) -> Iterator
             yield Timer(goal=order.goal, id=id_, at=at + timedelta(seconds=person.within))
 
 
-def waited_for(standing: Standing) -> list[tuple[int, Token]]:
-    """Return the attempts that wait for a person, each with the role."""
-    found: list[tuple[int, Token]] = []
-    for attempt in standing.under_way:
-        roles = (standing.maker,) if attempt.phase is Phase.WORKING else attempt.waiting
-        found += [(attempt.number, role) for role in roles if role in standing.loop.people]
+def waited_for(standing: Standing) -> list[tuple[Token, int, Token]]:
+    """Return the attempts that wait for a person, each with its step and the role."""
+    found: list[tuple[Token, int, Token]] = []
+    for doing in standing.doing:
+        for attempt in doing.under_way:
+            roles = (standing.maker_of(doing),) if attempt.phase is Phase.WORKING else attempt.waiting
+            found += [(doing.step, attempt.number, role) for role in roles if role in standing.loop.people]
     return found
 
 
@@ -104,14 +105,14 @@ async def asked(bus: Bus, standing: Standing) -> list[Asked]:
     wanted = set(waited_for(standing))
     if not wanted:
         return []
-    found: dict[tuple[int, Token], Asked] = {}
+    found: dict[tuple[Token, int, Token], Asked] = {}
     for entry in await Trajectory(bus, standing.goal.goal, kinds=frozenset({"decision", "step"})).so_far():
         order = entry.message
-        if not isinstance(order, StepOrder) or order.step != standing.step or (order.attempt, order.role) not in wanted:
+        if not isinstance(order, StepOrder) or (order.step, order.attempt, order.role) not in wanted:
             continue
         until = entry.time + timedelta(seconds=standing.loop.people[order.role].within)
         output = await output_of(bus, order) if order.judge else None
-        found[order.attempt, order.role] = Asked(order, entry.seq, until, output)
+        found[order.step, order.attempt, order.role] = Asked(order, entry.seq, until, output)
     return list(found.values())
 
 

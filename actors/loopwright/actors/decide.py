@@ -3,12 +3,13 @@
 A decision is a list of events and nothing else; what is to be sent follows from them (`sends`), so that a decision on
 record can be acted on again after a crash, and the repeated sends are refused as duplicates.
 
-A goal goes on like this. It is opened, and planned where the loop has a planner; the steps of the plan are done one
-after the other. The baseline is judged where the loop asks for it. Then attempts at the step are made, up to `width`
-of them under way: one is made, the others are judged. When a bound is reached no attempt is begun any more, and the
-goal ends when those under way are settled, for they may yet succeed; a deadline, a cancellation, a role that nobody
-serves or a failure that nothing will mend ends it at once. An attempt that is accepted ends the step, and the last step
-the goal, as soon as every earlier one is settled: the earliest wins, however slow its evaluators were. What is not
+A goal goes on like this. It is opened, and planned where the loop has a planner; of the steps of a plan those are under
+way that wait for no other. The baseline is judged where the loop asks for it. Then attempts at each step are made, up
+to `width` of them under way: one is made, the others are judged. When a bound is reached no attempt is begun any more,
+and the goal ends when those under way are settled, for they may yet succeed; a step that is stuck ends it as soon as
+its own are. A deadline, a cancellation, a role that nobody serves or a failure that nothing will mend ends it at once.
+An attempt that is accepted ends its step as soon as every earlier one is settled: the earliest wins, however slow its
+evaluators were. The steps that waited for it begin, and when every step is accepted the goal is met. What is not
 waited for (a duplicate, a late message, an answer to an attempt that is settled) leads to no decision at all.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from loopwright.actors.events import (
     Advanced,
@@ -70,6 +72,8 @@ DEADLINE = "deadline"
 BASELINE = 0
 HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage")
 """What a decision keeps of a verdict; what it says in words stays where it is."""
+OF_THE_GOAL = frozenset({StopReason.TOKENS, StopReason.COST, StopReason.ATTEMPTS})
+"""Reasons that a goal has as a whole; the others are one step's."""
 MAKERS_ALONE = {"best": None, "hint": "", "model": None, "tried": None}
 """What an evaluator is not told: it judges each attempt by itself."""
 
@@ -87,6 +91,8 @@ def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...
         refusal = Stop(StopReason.HOPS, f"It is {goal.hops} messages from its first cause; {MAX_HOPS} is the limit.")
     if refusal:
         return (opened, Over(outcome=outcome_of(standing, refusal, at)))
+    if pinned.steps:
+        return (opened, *take_up(standing, at))
     return (opened, Began(attempt=BASELINE if pinned.baseline else 1))
 
 
@@ -106,7 +112,9 @@ def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> tu
     if not heard and stop is None:
         return (), standing
     after = fold(standing, heard) or standing
-    follows = go_on(after, stop or stop_at_once(after), at)
+    stop = stop or stop_at_once(after)
+    planned = stop is None and isinstance(heard[0], Planned)
+    follows = take_up(after, at) if planned else go_on(after, stop, at)
     return (*heard, *follows), fold(after, follows) or after
 
 
@@ -114,9 +122,11 @@ def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, .
     """Return the events that a message stands for, and the reason to stop at once that it brings."""
     match message:
         case Result():
-            return hear_result(standing, message, seq), None
+            there = standing.at(message.step)
+            return hear_result(there, message, seq) if there else (), None
         case Evaluation():
-            return hear_verdict(standing, message, seq), None
+            there = standing.at(message.step)
+            return hear_verdict(there, message, seq) if there else (), None
         case Cancel():
             return (), called_off(message, seq)
         case Due(id="deadline"):
@@ -130,62 +140,100 @@ def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, .
 def hear_result(standing: Standing, result: Result, seq: int) -> tuple[Event, ...]:
     """Return what a worker's result means, if the attempt waits for one."""
     attempt = standing.attempt(result.attempt)
-    if attempt is None or attempt.phase is not Phase.WORKING or result.step != standing.step:
+    if attempt is None or attempt.phase is not Phase.WORKING:
         return ()
     if result.failure is not None:
-        return (Failed(attempt=attempt.number, failure=result.failure, seq=seq, usage=result.usage),)
+        return (
+            Failed(step=standing.place, attempt=attempt.number, failure=result.failure, seq=seq, usage=result.usage),
+        )
     if standing.step == PLAN:
-        return (hear_plan(result, seq),)
+        return (hear_plan(standing.loop, result, seq),)
     made = of_output(result.output)
-    return (Produced.of(attempt=attempt.number, size=result.size, made=made, usage=result.usage),)
+    return (Produced.of(step=standing.place, attempt=attempt.number, size=result.size, made=made, usage=result.usage),)
 
 
-def hear_plan(result: Result, seq: int) -> Event:
+def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
     """Return what a planner's result means: the steps, or that it is no plan."""
     try:
-        plan = Plan.model_validate(result.output)
+        plan = Plan.model_validate_json(to_json(result.output))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
-        failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {where}: {first['msg']}")
-        return Failed(attempt=result.attempt, failure=failure, seq=seq, usage=result.usage)
-    return Planned(attempt=result.attempt, steps=plan.steps, usage=result.usage)
+        why = f"{'.'.join(str(part) for part in first['loc']) or 'it'}: {first['msg']}"
+    else:
+        why = next((flaw.said for flaw in (*plan.flaws(), *loop.flaws_of_makers(plan.steps))), "")
+        if not why:
+            return Planned(attempt=result.attempt, steps=plan.steps, usage=result.usage)
+    failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {why}")
+    return Failed(attempt=result.attempt, failure=failure, seq=seq, usage=result.usage)
 
 
 def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Event, ...]:
     """Return what an evaluator's verdict means, if the attempt waits for that evaluator."""
     attempt = standing.attempt(verdict.attempt)
-    if attempt is None or verdict.judge not in attempt.waiting or verdict.step != standing.step:
+    if attempt is None or verdict.judge not in attempt.waiting:
         return ()
     if verdict.failure is not None:
-        told = {"attempt": attempt.number, "judge": verdict.judge, "seq": seq, "usage": verdict.usage}
+        told = {
+            "step": standing.place,
+            "attempt": attempt.number,
+            "judge": verdict.judge,
+            "seq": seq,
+            "usage": verdict.usage,
+        }
         return (Failed(failure=verdict.failure, **told),)
     kept = {name: getattr(verdict, name) for name in HEARD}
     found = "" if verdict.passed else of_failure(verdict.judge, verdict.feedback)
-    return (Judged.of(**kept, found=found, seq=seq),)
+    return (Judged.of(step=standing.place, **kept, found=found, seq=seq),)
 
 
 def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, ...]:
     """Return what to do next: end the goal, begin an attempt, or wait."""
-    if standing.accepted and standing.ahead and stop is None:
-        return after(standing, Advanced.of(), at) if standing.is_decided else ()
-    if standing.accepted and not standing.ahead:
-        if stop is None and not standing.is_decided:
-            return ()
+    if standing.is_met and (stop is not None or (standing.is_decided and not standing.beside)):
         stop = Stop(StopReason.ACCEPTED, "", status=Status.COMPLETED)
+    elif standing.accepted and stop is None:
+        return next_steps(standing, at) if standing.is_decided else ()
     if stop is None and (why := reason_to_replan(standing)):
-        return after(standing, Replanned(why=why), at)
+        return after(standing, Replanned(step=standing.place, why=why), at)
     if stop is None:
         stop = reason_to_stop(standing)
-        if stop is not None and standing.under_way:
+        if stop is not None and is_waited_for(standing, stop):
             return ()
         if stop is not None and (escalated := rung_for(standing, stop)):
             return escalate(standing, escalated, at)
     if stop is not None:
         return (Over(outcome=outcome_of(standing, stop, at)),)
     if may_begin(standing.under_way, standing.bounds.width):
-        return (Began.of(attempt=standing.begun + 1),)
+        return (Began.of(step=standing.place, attempt=standing.begun + 1),)
     return ()
+
+
+def is_waited_for(standing: Standing, stop: Stop) -> bool:
+    """Tell whether attempts are under way that may yet succeed: in the step that is stuck, or else in any."""
+    if stop.reason in OF_THE_GOAL:
+        return any(doing.under_way for doing in standing.doing)
+    return len(standing.under_way) > 0
+
+
+def next_steps(standing: Standing, at: datetime) -> tuple[Event, ...]:
+    """Return what goes on to the next steps of the plan; attempts at this one that are under way come too late."""
+    advanced = Advanced.of(step=standing.place)
+    return (advanced, *take_up(evolve(standing, advanced), at))
+
+
+def take_up(standing: Standing, at: datetime) -> tuple[Event, ...]:
+    """Return what to do about the steps in which nothing is under way: they are new, or wait for others to settle."""
+    why = standing.course.blocked(standing.bounds.fan_out) if standing.course else ""
+    if why:
+        return (Over(outcome=outcome_of(standing, Stop(StopReason.ERROR, why), at)),)
+    if standing.is_met:
+        return go_on(standing, None, at)
+    events: tuple[Event, ...] = ()
+    for step in [doing.step for doing in standing.doing if not doing.under_way]:
+        there = standing.at(step)
+        if there is not None and not there.over:
+            more = go_on(there, None, at)
+            events, standing = (*events, *more), fold(standing, more) or standing
+    return events
 
 
 def after(standing: Standing, event: Event, at: datetime) -> tuple[Event, ...]:
@@ -197,7 +245,8 @@ def escalate(standing: Standing, escalated: Escalated, at: datetime) -> tuple[Ev
     """Return what climbing the ladder leads to."""
     if escalated.rung != "replan":
         return after(standing, escalated, at)
-    return (escalated, *after(evolve(standing, escalated), Replanned(why=escalated.why), at))
+    again = Replanned(step=standing.place, why=escalated.why)
+    return (escalated, *after(evolve(standing, escalated), again, at))
 
 
 def rung_for(standing: Standing, stop: Stop) -> Escalated | None:
@@ -208,7 +257,7 @@ def rung_for(standing: Standing, stop: Stop) -> Escalated | None:
     for height, rung in ways:
         if rung != "replan" or standing.may_replan:
             told = {"reason": stop.reason, "why": stop.hint[:TEXT], "evidence": stop.evidence}
-            return Escalated(height=height, rung=rung, **told)
+            return Escalated(step=standing.place, height=height, rung=rung, **told)
     return None
 
 
@@ -234,18 +283,29 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
             case Opened() if not standing.over:
                 at = event.at + timedelta(seconds=standing.bounds.deadline)
                 yield Timer(goal=standing.goal.goal, id=DEADLINE, at=at)
-            case Began(attempt=0):
-                yield from (evaluation(standing, 0, role) for role in standing.loop.panel.everybody)
-            case Began():
-                yield work(standing, event.attempt)
-            case Produced():
-                yield from (evaluation(standing, event.attempt, role, output) for role in standing.loop.panel.everybody)
-            case Judged() | Failed() if wants_acceptance(standing, event):
-                yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
+            case Began() | Produced() | Judged() | Failed():
+                there = standing.at(event.step)
+                if there is not None:
+                    yield from orders(there, event, output)
             case Over():
                 yield Ended(goal=standing.goal.goal, outcome=event.outcome)
             case _:
                 pass
+
+
+def orders(standing: Standing, event: Began | Produced | Judged | Failed, output: Output | None) -> Iterator[StepOrder]:
+    """Return what is ordered where an attempt at the step at hand has moved."""
+    match event:
+        case Began(attempt=0):
+            yield from (evaluation(standing, 0, role) for role in standing.loop.panel.everybody)
+        case Began():
+            yield work(standing, event.attempt)
+        case Produced():
+            yield from (evaluation(standing, event.attempt, role, output) for role in standing.loop.panel.everybody)
+        case Judged() | Failed() if wants_acceptance(standing, event):
+            yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
+        case _:
+            pass
 
 
 def wants_acceptance(standing: Standing, event: Judged | Failed) -> bool:
@@ -262,7 +322,7 @@ def work(standing: Standing, attempt: int) -> StepOrder:
         loop=loop.name,
         step=standing.step,
         attempt=attempt,
-        role=standing.maker,
+        role=standing.maker_of(standing),
         input=goal.input,
         task=standing.task,
         before=standing.before,

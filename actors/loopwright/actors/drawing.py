@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from loopwright.actors.ladder import in_words
 from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.plan import resolved
 
-NO_BOUNDS = {"width", "tolerance", "replans"}
+NO_BOUNDS = {"width", "tolerance", "replans", "fan_out"}
 """Figures at which nothing stops."""
 
 
@@ -20,7 +21,10 @@ def boxes(loop: Loop) -> Iterator[str]:
     yield 'goal(["goal"])'
     if loop.plan:
         yield f'plan["plan<br/>{named(loop, loop.plan)}"]'
-    yield f'work["work<br/>{named(loop, loop.work)}"]'
+    if loop.steps:
+        yield from steps(loop)
+    else:
+        yield f'work["work<br/>{named(loop, loop.work)}"]'
     yield f'subgraph judging["{loop.panel.in_words()}"]'
     yield from (f'    check{number}[/"check<br/>{named(loop, role)}"/]' for number, role in enumerate(loop.checks))
     yield from (f'    judge{number}{{"judge<br/>{weighed(loop, role)}"}}' for number, role in enumerate(loop.judges))
@@ -29,6 +33,20 @@ def boxes(loop: Loop) -> Iterator[str]:
         yield f'acceptance{{"acceptance<br/>{named(loop, loop.acceptance)}"}}'
     yield 'accepted(["accepted"])'
     yield f'stopped(["stopped by the first of<br/>{bounds(loop.bounds)}"])'
+
+
+def steps(loop: Loop) -> Iterator[str]:
+    """Yield the steps of a plan that is always the same, and what each needs; one done for each item is stacked."""
+    numbers = {step.name: number for number, step in enumerate(loop.steps)}
+    yield 'subgraph work["steps, side by side where they wait for no other"]'
+    for step in resolved(loop.steps):
+        number, role = numbers[step.name], named(loop, step.role or loop.work)
+        shape = ("[[", "]]") if step.each else ("[", "]")
+        each = f", for each of {step.each}" if step.each else ""
+        yield f'    step{number}{shape[0]}"{step.name}<br/>{role}{each}"{shape[1]}'
+    for step in resolved(loop.steps):
+        yield from (f"    step{numbers[need]} --> step{numbers[step.name]}" for need in step.needs or ())
+    yield "end"
 
 
 def weighed(loop: Loop, judge: str) -> str:
@@ -47,15 +65,15 @@ def arrows(loop: Loop) -> Iterator[str]:
     start = "plan" if loop.plan else "work"
     yield "goal -- as it stands --> judging" if loop.baseline else f"goal --> {start}"
     if loop.plan:
-        yield "plan -- step by step --> work"
+        yield "plan -- steps --> work"
     yield "work --> judging"
     yield "judging -- refused, with feedback --> work"
     last = "acceptance" if loop.acceptance else "judging"
     if loop.acceptance:
         yield "judging -- passed --> acceptance"
         yield "acceptance -- false success --> work"
-    if loop.plan:
-        yield f"{last} -- the next step --> work"
+    if loop.plan or loop.steps:
+        yield f"{last} -- the next steps --> work"
     yield f"{last} -- passed --> accepted"
     if loop.rungs:
         yield f'judging -. "stuck: {", then ".join(map(in_words, loop.rungs))}" .-> {start}'

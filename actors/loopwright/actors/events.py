@@ -1,4 +1,7 @@
-"""What can happen to a goal: the events that a decision puts on record, and that lead from one standing to the next."""
+"""What can happen to a goal: the events that a decision puts on record, and that lead from one standing to the next.
+
+An event tells its step where several are under way; else it is about the one that is.
+"""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -27,6 +30,7 @@ class Began(Frozen):
     """An attempt was begun; 0 is the baseline."""
 
     event: Literal["began"] = "began"
+    step: Token | None = None
     attempt: int
 
 
@@ -34,6 +38,7 @@ class Produced(Frozen):
     """A worker made a result."""
 
     event: Literal["produced"] = "produced"
+    step: Token | None = None
     attempt: int
     size: int
     made: str = ""
@@ -42,7 +47,7 @@ class Produced(Frozen):
 
 
 class Planned(Frozen):
-    """A planner made the plan; its first step is next."""
+    """A planner made the plan; the steps that need nothing are next."""
 
     event: Literal["planned"] = "planned"
     attempt: int
@@ -54,6 +59,7 @@ class Judged(Frozen):
     """An evaluator spoke."""
 
     event: Literal["judged"] = "judged"
+    step: Token | None = None
     attempt: int
     judge: Token
     passed: bool
@@ -71,6 +77,7 @@ class Failed(Frozen):
     """A worker or an evaluator has nothing to show for an attempt."""
 
     event: Literal["failed"] = "failed"
+    step: Token | None = None
     attempt: int
     failure: Failure
     judge: Token | None = None
@@ -83,6 +90,7 @@ class Escalated(Frozen):
     """The loop is stuck, and does something about it: it has climbed its ladder."""
 
     event: Literal["escalated"] = "escalated"
+    step: Token | None = None
     height: int
     """Rungs that it has climbed."""
     rung: Rung
@@ -96,13 +104,15 @@ class Replanned(Frozen):
     """What is left of the goal is to be planned anew."""
 
     event: Literal["replanned"] = "replanned"
+    step: Token | None = None
     why: str
 
 
 class Advanced(Frozen):
-    """The step is met, and the next one of the plan begins."""
+    """A step is met, and what needed nothing else begins."""
 
     event: Literal["advanced"] = "advanced"
+    step: Token | None = None
 
 
 class Over(Frozen):

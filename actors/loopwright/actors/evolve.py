@@ -1,12 +1,13 @@
 """How events lead from one standing of a goal to the next.
 
 Attempts move through the table of `phases`. ACCEPTED ends a step once no earlier attempt is under way; the goal goes on
-with the next step of its plan, or is met. SETTLED makes room for the next attempt. A goal is over exactly when its
+with what its plan has next, or is met. SETTLED makes room for the next attempt. A goal is over exactly when its
 outcome is set, and then no event follows.
 """
 
 from collections.abc import Iterable
 
+from loopwright.actors.course import Course, Ready, entered, finished
 from loopwright.actors.events import (
     Advanced,
     Began,
@@ -21,54 +22,52 @@ from loopwright.actors.events import (
     Replanned,
 )
 from loopwright.actors.fingerprint import of_failure, together
-from loopwright.actors.measured import NEW, Measured
+from loopwright.actors.measured import Measured
 from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
-from loopwright.actors.plan import PLAN, WORK, PlannedStep
-from loopwright.actors.standing import Attempt, Best, Standing
+from loopwright.actors.plan import PLAN, WORK
+from loopwright.actors.standing import FRESH, Attempt, Best, Standing, part_of
 from loopwright.actors.voting import NEVER_OUTVOTED, Ballot, Tally
 from loopwright.bus.messages import FailureClass, Usage
 from loopwright.bus.plain import JsonValue
-
-ANEW: dict[str, object] = {
-    "under_way": (),
-    "best": None,
-    "measured": NEW,
-    "height": 0,
-    "hint": "",
-    "tried": None,
-    "failures": 0,
-    "exhausted": False,
-    "accepted": False,
-}
-"""What is counted for each step by itself; what was spent stays."""
 
 
 def evolve(standing: Standing | None, event: Event) -> Standing:
     """Return where the goal stands after `event`."""
     if isinstance(event, Opened):
-        step = PLAN if event.loop.plan else WORK
-        return Standing(goal=event.goal, loop=event.loop, opened=event.at, step=step)
+        return opened(event)
     if standing is None or standing.over:
         raise IllegalTransition(f"{event.event} before the goal was opened, or after it ended")
     match event:
-        case Began():
-            return begin(standing, event.attempt)
-        case Produced():
-            return produce(standing, event)
         case Planned():
             return plan(standing, event)
-        case Judged():
-            return judge(standing, event)
-        case Failed():
-            return fail(standing, event)
-        case Escalated():
-            return escalate(standing, event)
-        case Replanned():
-            return replan(standing, event)
-        case Advanced():
-            return at_step(standing, standing.ahead, before=standing.best.pick if standing.best else None)
         case Over():
-            return standing.but(outcome=event.outcome, under_way=(), task=None, before=None)
+            return over(standing, event)
+    there = standing.at(event.step)
+    if there is None:
+        raise IllegalTransition(f"{event.event} in the step {event.step}, which is not under way")
+    match event:
+        case Began():
+            return begin(there, event.attempt)
+        case Produced():
+            return produce(there, event)
+        case Judged():
+            return judge(there, event)
+        case Failed():
+            return fail(there, event)
+        case Escalated():
+            return escalate(there, event)
+        case Replanned():
+            return replan(there, event)
+        case Advanced():
+            return done(there)
+
+
+def over(standing: Standing, event: Over) -> Standing:
+    """Return where the goal stands after its end: what it came to is in its outcome, and nothing is under way."""
+    left = {"under_way": (), "task": None, "before": None}
+    course = standing.course.but(done={}) if standing.course else None
+    beside = tuple(each.but(**left) for each in standing.beside)
+    return standing.but(**left, outcome=event.outcome, beside=beside, course=course)
 
 
 def fold(standing: Standing | None, events: Iterable[Event]) -> Standing | None:
@@ -99,16 +98,37 @@ def produce(standing: Standing, event: Produced) -> Standing:
     return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
 
 
+def opened(event: Opened) -> Standing:
+    """Return where a new goal stands: before its plan, in its first steps, or at its one step."""
+    standing = Standing(goal=event.goal, loop=event.loop, opened=event.at, step=PLAN if event.loop.plan else WORK)
+    if not event.loop.steps:
+        return standing
+    return onward(standing, *entered(event.loop.steps, standing.bounds.fan_out))
+
+
 def plan(standing: Standing, event: Planned) -> Standing:
-    """Take the plan, and go to its first step."""
+    """Take the plan, and go to the steps that need nothing."""
     standing = moved(spent(standing, event.usage), event.attempt, Mark.PLANNED)
-    return at_step(standing, event.steps, before=standing.before)
+    return onward(standing, *entered(event.steps, standing.bounds.fan_out, standing.before))
 
 
-def at_step(standing: Standing, steps: tuple[PlannedStep, ...], before: JsonValue) -> Standing:
-    """Go to the first of `steps`: what is counted for each step starts anew, what was spent stays."""
-    place = {"step": steps[0].name, "task": steps[0].input, "ahead": steps[1:], "before": before}
-    return standing.but(**ANEW, **place, begun=standing.base, earlier=standing.attempts)
+def done(standing: Standing) -> Standing:
+    """Leave the step at hand, which is met, and go to the steps that waited for it alone."""
+    came_to = standing.best.pick if standing.best else None
+    course = standing.course or Course()
+    return onward(standing, *finished(course, standing.step, standing.one_of, came_to, standing.bounds.fan_out))
+
+
+def onward(standing: Standing, course: Course, ready: Iterable[Ready]) -> Standing:
+    """Go to the steps that can begin, or to one of those beside; what is counted for each step starts anew."""
+    fresh = [FRESH.but(**each._asdict(), begun=standing.base) for each in ready]
+    others = (*fresh, *standing.beside)
+    if not others:
+        return standing.but(course=course)
+    first, *beside = others
+    left = None if not beside and course.is_only(first.step) else course
+    earlier = standing.earlier + standing.begun - first.begun
+    return standing.but(**part_of(first), beside=tuple(beside), course=left, earlier=earlier)
 
 
 def escalate(standing: Standing, event: Escalated) -> Standing:
@@ -127,8 +147,8 @@ def replan(standing: Standing, event: Replanned) -> Standing:
         "steps_left": [step.name for step in standing.ahead],
     }
     made = standing.attempts
-    place = {"step": PLAN, "task": None, "ahead": (), "tried": tried, "replans": standing.replans + 1}
-    return standing.but(**ANEW | place, begun=made, base=made, earlier=made)
+    anew = part_of(FRESH.but(step=PLAN, before=standing.before, tried=tried, begun=made))
+    return standing.but(**anew, beside=(), course=None, replans=standing.replans + 1, base=made, earlier=made)
 
 
 def judge(standing: Standing, event: Judged) -> Standing:

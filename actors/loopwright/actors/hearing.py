@@ -62,10 +62,11 @@ def why_unexpected(standing: Standing, answer: Result | Evaluation) -> str:
     """
     if standing.over:
         return "goal over"
-    if answer.step != standing.step:
+    there = standing.at(answer.step)
+    if there is None:
         return "other step"
-    if standing.attempt(answer.attempt) is None:
-        return "attempt settled" if answer.attempt <= standing.begun else "attempt not begun"
+    if there.attempt(answer.attempt) is None:
+        return "attempt settled" if answer.attempt <= there.begun else "attempt not begun"
     return "already answered" if isinstance(answer, Result) else "judge not waited for"
 
 

@@ -1,12 +1,13 @@
 """A loop: who makes, who judges, and when it stops. A frozen value, pinned in each goal's first decision."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
 from loopwright.actors.design import Design, Flaw, Path, meant
 from loopwright.actors.ladder import HINT, HINT_AND_REPLAN, Ladder, OtherRole
 from loopwright.actors.person import Person
+from loopwright.actors.plan import PlannedStep, flaws_between
 from loopwright.actors.recovery import FIXED, RECOVERIES, Recovery
 from loopwright.actors.voting import Panel, Vote
 from loopwright.bus.messages import FailureClass, Limits, Seconds
@@ -38,6 +39,8 @@ class Bounds(Design):
     """Tokens in and out, all attempts together."""
     cost: float = Field(default=3.0, gt=0)
     """US dollars, all attempts together."""
+    fan_out: int = Field(default=8, ge=1, le=64)
+    """Items of a list for which a step may be done, side by side."""
 
     def under(self, limits: Limits) -> "Bounds":
         """Return these bounds with what a goal has set for itself."""
@@ -51,10 +54,13 @@ class Loop(Design):
     name: Token
     version: int = Field(default=1, ge=1)
     plan: Token | None = None
-    """The role whose workers write the plan: steps that are done one after the other, each until it is accepted and
-    with what the one before came to. None: the goal is one step."""
+    """The role whose workers write the plan."""
+    steps: tuple[PlannedStep, ...] = Field(default=(), max_length=64)
+    """The plan, where it is always the same. Without steps and without a role that writes them the goal is one step."""
     work: Token
     """The role whose workers make results."""
+    makers: tuple[Token, ...] = ()
+    """Further roles that make results, for the steps that name them."""
     judges: tuple[Token, ...] = ()
     """The roles whose evaluators vote on a result."""
     vote: Vote = "all"
@@ -98,6 +104,7 @@ class Loop(Design):
         yield ("work",), self.work
         if self.plan:
             yield ("plan",), self.plan
+        yield from ((("makers", place), role) for place, role in enumerate(self.makers))
         yield from ((("checks", place), role) for place, role in enumerate(self.checks))
         yield from ((("judges", place), role) for place, role in enumerate(self.judges))
         if self.acceptance:
@@ -111,9 +118,21 @@ class Loop(Design):
         yield from self.panel.flaws()
         yield from self._flaws_of_people()
         yield from self._flaws_of_ladder()
-        if self.plan and self.baseline:
+        yield from flaws_between(self.steps)
+        yield from self.flaws_of_makers(self.steps)
+        if self.steps and self.plan:
+            yield Flaw(("steps",), f"the plan is either here or made by {self.plan}.")
+        if (self.plan or self.steps) and self.baseline:
             why = "a loop with a plan has no baseline: before it is planned there is nothing to judge."
             yield Flaw(("baseline",), why)
+
+    def flaws_of_makers(self, steps: Iterable[PlannedStep]) -> Iterator[Flaw]:
+        """Yield the steps whose role this loop does not have."""
+        makers = (self.work, *self.makers)
+        for place, step in enumerate(steps):
+            if step.role is not None and step.role not in makers:
+                why = f"{step.role} is not among the roles that make results{meant(step.role, makers)}"
+                yield Flaw(("steps", place, "role"), why)
 
     def _flaws_of_people(self) -> Iterator[Flaw]:
         """Yield what is wrong with who is asked."""

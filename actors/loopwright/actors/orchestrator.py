@@ -143,7 +143,7 @@ class Orchestrator:
         standing = await self._where_it_stands(due.goal)
         if standing is None:
             return False
-        waiting = [(n, role) for n, role in waited_for(standing) if timer_id(standing.step, n, role) == due.id]
+        waiting = [each for each in waited_for(standing) if timer_id(*each) == due.id]
         if not waiting:
             return False  # somebody has answered
         try:
@@ -153,7 +153,7 @@ class Orchestrator:
             return True
         for question in questions:
             order = question.order
-            if (order.attempt, order.role) in waiting:
+            if (order.step, order.attempt, order.role) in waiting:
                 said = by_default(self._bus, question, standing.loop.people[order.role])
                 try:
                     await give(self._bus, question, said, cause=delivery_id(delivery))

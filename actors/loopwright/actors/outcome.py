@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
+from loopwright.actors.course import finished
 from loopwright.actors.standing import Standing
 from loopwright.actors.stopping import Stop
 from loopwright.bus.messages import TEXT, Outcome
@@ -19,9 +20,9 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
         status=stop.status,
         reason=stop.reason,
         why=(stop.why or accepted_sentence(standing))[:TEXT],
-        score=best.score if best else baseline or 0.0,
+        score=min([each.best.score if each.best else 0.0 for each in standing.beside] + [scored(standing)]),
         baseline=baseline,
-        best=best.pick if best else standing.before,
+        best=came_to(standing),
         best_attempt=best.attempt if best else None,
         curve=standing.measured.curve.points,
         attempts=standing.attempts - standing.empty,
@@ -29,7 +30,7 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
         false_successes=standing.false_successes,
         seconds=max(0.0, (at - standing.opened).total_seconds()),
         usage=standing.usage,
-        fault=None if standing.accepted else standing.last_failure if standing.failures else None,
+        fault=None if standing.is_met else standing.last_failure if standing.failures else None,
         evidence={**stop.evidence, **where(standing), **shown(standing, stop)},
         unverified=unverified(standing),
     )
@@ -38,24 +39,48 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
 def shown(standing: Standing, stop: Stop) -> dict[str, JsonValue]:
     """Return how many attempts were under way, and where the messages stand that bear witness."""
     seqs: list[JsonValue] = [seq for seq in (*standing.measured.shown, stop.seq) if seq]
-    told: dict[str, JsonValue] = {"under_way": len(standing.under_way)}
+    told: dict[str, JsonValue] = {"under_way": sum(len(each.under_way) for each in standing.doing)}
     return told | ({"messages": seqs} if seqs else {})
 
 
+def scored(standing: Standing) -> float:
+    """Return the score of the step at hand."""
+    return standing.best.score if standing.best else standing.baseline or 0.0
+
+
+def came_to(standing: Standing) -> JsonValue:
+    """Return what the goal came to: its plan, where that is met, else the steps that were under way."""
+    course = standing.course
+    if standing.is_met and course is not None:
+        for each in standing.doing:
+            course, _ = finished(course, each.step, each.one_of, each.best.pick if each.best else None, 0)
+        return course.came_to
+    best = [(each.step, each.best.pick if each.best else each.before) for each in standing.doing]
+    return dict(best) if standing.beside else best[0][1]
+
+
 def where(standing: Standing) -> dict[str, JsonValue]:
-    """Return which step of a plan was under way, and how many were to come."""
-    return {"step": standing.step, "steps_ahead": len(standing.ahead)} if standing.loop.plan else {}
+    """Return which steps of a plan were under way, and how many were to come."""
+    if not has_plan(standing):
+        return {}
+    beside: dict[str, JsonValue] = {"beside": [each.step for each in standing.beside]} if standing.beside else {}
+    return {"step": standing.step, **beside, "steps_ahead": len(standing.ahead)}
+
+
+def has_plan(standing: Standing) -> bool:
+    """Tell whether the goal is planned."""
+    return standing.loop.plan is not None or len(standing.loop.steps) > 0
 
 
 def accepted_sentence(standing: Standing) -> str:
     """Return one sentence on why the goal is met."""
-    if standing.begun == 0:
+    if standing.begun == 0 and not has_plan(standing):
         return "It was met before anything was tried."
     attempt = standing.best.attempt if standing.best else 0
     witness = standing.loop.panel.in_words()
     if checked_by_acceptance(standing):
         witness += " and the acceptance evaluator"
-    if standing.loop.plan:
+    if has_plan(standing):
         return f"Every step of its plan passed {witness}."
     return f"Attempt {attempt} passed {witness}."
 
@@ -68,13 +93,13 @@ def checked_by_acceptance(standing: Standing) -> bool:
 def unverified(standing: Standing) -> str:
     """Return what nobody checked about the best attempt, and what was left undone."""
     told: list[str] = []
-    best, under_way = standing.best, len(standing.under_way)
-    if best and not standing.accepted:
+    best, under_way = standing.best, sum(len(each.under_way) for each in standing.doing)
+    if best and not standing.is_met:
         found = f": {', '.join(best.without)} did not pass it" if best.without else ""
         told.append(f"The best attempt did not pass {standing.loop.panel.in_words()}{found}.")
     elif best and not checked_by_acceptance(standing):
         told.append("Only the evaluators whose feedback the generator saw have looked at it.")
-    if under_way and not standing.accepted:
+    if under_way and not standing.is_met:
         told.append(f"{under_way} attempt{'s' if under_way > 1 else ''} under way came too late to be judged.")
     if standing.ahead:
         told.append(f"Not begun: {', '.join(step.name for step in standing.ahead)}.")

@@ -1,9 +1,15 @@
-"""A plan: the steps of a goal, done one after the other. A planner role writes it; without one there is one step."""
+"""A plan: the steps of a goal, each with what it needs. A loop has it, or a planner role writes it; else there is one.
 
-from typing import Self
+What a step needs is done before it, and what needs nothing is done at once: steps that do not wait for each other are
+under way together. A step that says nothing of its needs waits for the one that stands before it.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import re
+from collections.abc import Collection, Iterator, Sequence
 
+from pydantic import Field
+
+from loopwright.actors.design import Design, Flaw, meant
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -11,29 +17,106 @@ PLAN = "plan"
 """The step in which the plan itself is made."""
 WORK = "work"
 """The one step of a loop without a plan."""
+LONGEST = 60
+"""Characters of the name of a step that is done once for each item: a number is put behind it."""
 
 
-class PlannedStep(BaseModel):
+class PlannedStep(Design):
     """One step of a plan."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: Token
     input: JsonValue = None
     """What its workers are given besides the goal's input."""
+    needs: tuple[Token, ...] | None = None
+    """The steps whose results it is given, and waits for. None: the one that stands before it."""
+    role: Token | None = None
+    """Whose workers do it, where it is not the loop's `work`; one of the loop's `roles`."""
+    each: Token | None = None
+    """A step whose result is a list: this one is done once for each item, side by side, which is its input. Whoever
+    needs it is given the list of what they came to."""
 
 
-class Plan(BaseModel):
+class Plan(Design):
     """What a planner makes."""
-
-    model_config = ConfigDict(frozen=True)
 
     steps: tuple[PlannedStep, ...] = Field(min_length=1, max_length=64)
 
-    @model_validator(mode="after")
-    def _every_name_once(self) -> Self:
-        """Refuse a name that stands twice, or for the plan itself: each step has a place of its own on record."""
-        names = [PLAN, *(step.name for step in self.steps)]
-        if len(set(names)) < len(names):
-            raise ValueError(f"each step has a name of its own, and none is {PLAN!r}; here are {', '.join(names[1:])}")
-        return self
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what is wrong between its steps."""
+        yield from flaws_between(self.steps)
+
+
+def resolved(steps: Sequence[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """Return the steps with all that each needs; the step that is done for each item of needs the list, too."""
+    told = []
+    for place, step in enumerate(steps):
+        needs = step.needs
+        if needs is None:
+            needs = () if step.each or place == 0 else (steps[place - 1].name,)
+        if step.each and step.each not in needs:
+            needs = (step.each, *needs)
+        told.append(step if needs == step.needs else step.model_copy(update={"needs": needs}))
+    return tuple(told)
+
+
+def flaws_between(steps: Sequence[PlannedStep]) -> Iterator[Flaw]:
+    """Yield what is wrong between the steps of a plan, each at its place."""
+    names = [step.name for step in steps]
+    for place, step in enumerate(steps):
+        yield from flaws_of_name(steps, place)
+        others = [name for name in names if name != step.name]
+        for number, need in enumerate(step.needs or ()):
+            if need not in others:
+                yield Flaw(("steps", place, "needs", number), needless(step.name, need, others))
+        if step.each and step.each not in others:
+            yield Flaw(("steps", place, "each"), needless(step.name, step.each, others))
+        if step.each and step.input is not None:
+            yield Flaw(("steps", place, "input"), f"the input of {step.name} is each item of {step.each} already.")
+    circle = circle_in(steps)
+    if circle:
+        place = names.index(circle[0])
+        why = f"{' needs '.join([*circle, circle[0]])}: none of them can begin."
+        yield Flaw(("steps", place, "needs"), why)
+
+
+def flaws_of_name(steps: Sequence[PlannedStep], place: int) -> Iterator[Flaw]:
+    """Yield what is wrong with a step's name: each has a place of its own on record."""
+    name, where = steps[place].name, ("steps", place, "name")
+    if name == PLAN:
+        yield Flaw(where, f"no step is called {PLAN}: that is the step in which a plan is made.")
+    if name in (step.name for step in steps[:place]):
+        yield Flaw(where, f"each step has a name of its own, and there is a step {name} already.")
+    if steps[place].each and len(name) > LONGEST:
+        yield Flaw(where, f"{name} is too long for a step that is done for each item: {LONGEST} characters at most.")
+    if any(each.each and re.fullmatch(re.escape(each.name) + "-[0-9]+", name) for each in steps):
+        yield Flaw(where, f"{name} is what a step is called that is done for an item.")
+
+
+def needless(name: str, need: str, others: Collection[str]) -> str:
+    """Return the sentence on a step that is needed and not there."""
+    return f"{name} needs itself." if name == need else f"there is no step {need}{meant(need, others)}"
+
+
+def circle_in(steps: Sequence[PlannedStep]) -> list[Token]:
+    """Return steps that wait for each other in a circle, if there are any; the first is the one that stands first."""
+    waiting = {step.name: set(step.needs or ()) for step in resolved(steps)}
+    before: set[Token] = set()
+    for name, needs in waiting.items():
+        if not needs <= before:
+            break
+        before.add(name)
+    else:
+        return []  # each needs only what stands before it: how most plans are written
+    waiting = {name: {need for need in needs if need in waiting and need != name} for name, needs in waiting.items()}
+    while free := [name for name, needs in waiting.items() if not needs & waiting.keys()]:
+        for name in free:
+            del waiting[name]
+    if not waiting:
+        return []
+    path = [next(iter(waiting))]
+    while (after := next(need for need in waiting[path[-1]] if need in waiting)) not in path:
+        path.append(after)
+    circle = path[path.index(after) :]
+    first = min(circle, key=[step.name for step in steps].index)
+    at = circle.index(first)
+    return [*circle[at:], *circle[:at]]

@@ -1,8 +1,17 @@
-"""Where a goal stands: the state that decisions are made on. Its size does not grow with what has happened."""
+"""Where a goal stands: the state that decisions are made on. Its size does not grow with what has happened.
+
+Several steps may be under way. One of them is at hand: its fields are those of the standing itself, and the others
+stand `beside` it, each as it was left. An event tells its step, which is brought to hand first; so what happens in a
+step is written as if there were no other, and a goal with one step after the other pays nothing for what it lacks.
+"""
 
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
+from pydantic import model_validator
+
+from loopwright.actors.course import Course
 from loopwright.actors.frozen import Frozen
 from loopwright.actors.ladder import Ladder, OtherModel, OtherRole
 from loopwright.actors.loop import Bounds, Loop
@@ -46,28 +55,21 @@ class Attempt(Frozen):
     """Where an evaluator has spoken of it last: the message's place in the stream."""
 
 
-class Standing(Frozen):
-    """Where a goal stands. Its size does not grow with the number of attempts."""
+class Doing(Frozen):
+    """A step under way."""
 
-    goal: Goal
-    loop: Loop
-    opened: datetime
     step: Token = WORK
-    """The step under way."""
+    role: Token | None = None
+    """Whose workers do it, where the plan says so."""
+    one_of: Token | None = None
+    """The step of the plan that it is done for, item by item."""
     task: JsonValue = None
     """What the plan gives its workers."""
-    ahead: tuple[PlannedStep, ...] = ()
-    """The steps of the plan that come after it."""
     before: JsonValue = None
-    """What the step before it came to."""
+    """What the steps came to that it needs."""
     under_way: tuple[Attempt, ...] = ()
     begun: int = 0
     """The number of the last attempt at this step."""
-    earlier: int = 0
-    """Attempts at the steps before it."""
-    steps: int = 0
-    """Pieces of work handed out."""
-    baseline: float | None = None
     best: Best | None = None
     measured: Measured = NEW
     height: int = 0
@@ -76,21 +78,51 @@ class Standing(Frozen):
     """What its workers should know of why it is stuck."""
     tried: JsonValue = None
     """Where the last plan has led, while there is to be a new one."""
-    replans: int = 0
-    """New plans that were asked for."""
-    base: int = 0
-    """What attempts at a step are numbered behind: numbers from before a new plan are taken."""
     failures: int = 0
     """Failed attempts in a row."""
     last_failure: Failure | None = None
     exhausted: bool = False
     """The generator has nothing left to try, as far as it has heard; a verdict that comes in may change that."""
+    accepted: bool = False
+
+
+FRESH = Doing()
+
+
+class Standing(Doing):
+    """Where a goal stands: the step at hand, and all that is not one step's."""
+
+    goal: Goal
+    loop: Loop
+    opened: datetime
+    beside: tuple[Doing, ...] = ()
+    """The other steps under way."""
+    course: Course | None = None
+    """How far the plan has come; None where there is none."""
+    earlier: int = 0
+    """Attempts at all other steps, those that are done and those beside."""
+    steps: int = 0
+    """Pieces of work handed out."""
+    baseline: float | None = None
+    replans: int = 0
+    """New plans that were asked for."""
+    base: int = 0
+    """What attempts at a step are numbered behind: numbers from before a new plan are taken."""
     empty: int = 0
     """Attempts that were begun in vain, because there was nothing left to try."""
     false_successes: int = 0
     usage: Usage = Usage()
-    accepted: bool = False
     outcome: Outcome | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_in_sequence(cls, told: Any) -> Any:
+        """Read what the first versions wrote, which knew plans in sequence only: the steps `ahead`."""
+        if isinstance(told, dict) and "ahead" in told and "course" not in told:
+            steps = [{"name": told["step"]}, *told["ahead"]]
+            ahead = [step | {"needs": [steps[number]["name"]]} for number, step in enumerate(told["ahead"])]
+            return told | {"course": {"ahead": ahead, "ends": [steps[-1]["name"]]}}
+        return told
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -98,23 +130,31 @@ class Standing(Frozen):
         return self.loop.bounds.under(self.goal.limits)
 
     @property
-    def maker(self) -> Token:
-        """The role whose workers make what the step asks for."""
-        if self.loop.plan and self.step == PLAN:
+    def doing(self) -> tuple[Doing, ...]:
+        """Every step under way, the one at hand first."""
+        return (self, *self.beside)
+
+    @property
+    def ahead(self) -> tuple[PlannedStep, ...]:
+        """The steps of the plan that wait for others."""
+        return self.course.ahead if self.course else ()
+
+    def maker_of(self, doing: Doing) -> Token:
+        """Return the role whose workers make what a step asks for."""
+        if self.loop.plan and doing.step == PLAN:
             return self.loop.plan
-        others = [rung.role for rung in self.climbed if isinstance(rung, OtherRole)]
-        return others[-1] if others else self.loop.work
+        others = [rung.role for rung in self.climbed(doing) if isinstance(rung, OtherRole)]
+        return others[-1] if others else doing.role or self.loop.work
 
     @property
     def model(self) -> str | None:
         """The model that is to be asked at this step, where the loop has tried others."""
-        others = [rung.model for rung in self.climbed if isinstance(rung, OtherModel)]
+        others = [rung.model for rung in self.climbed(self) if isinstance(rung, OtherModel)]
         return others[-1] if others else None
 
-    @property
-    def climbed(self) -> Ladder:
-        """The rungs that were climbed at this step."""
-        return self.loop.rungs[: self.height] if self.height else ()
+    def climbed(self, doing: Doing) -> Ladder:
+        """Return the rungs that were climbed at a step."""
+        return self.loop.rungs[: doing.height] if doing.height else ()
 
     @property
     def attempts(self) -> int:
@@ -133,10 +173,38 @@ class Standing(Frozen):
         return self.accepted and best is not None and all(each.number > best.attempt for each in self.under_way)
 
     @property
+    def is_met(self) -> bool:
+        """Whether every step has been accepted; an earlier attempt, which would be preferred, may still be."""
+        return self.accepted and not self.ahead and all(each.accepted for each in self.beside)
+
+    @property
     def over(self) -> bool:
         """Whether the goal has ended."""
         return self.outcome is not None
 
+    @property
+    def place(self) -> Token | None:
+        """What an event has to tell of its step: nothing, where it is the only one."""
+        return self.step if self.beside else None
+
+    def at(self, step: str | None) -> "Standing | None":
+        """Return the same with a step at hand, which None is already; None if it is not under way."""
+        if step is None or step == self.step:
+            return self
+        for place, doing in enumerate(self.beside):
+            if doing.step == step:
+                left = FRESH.but(**part_of(self))
+                beside = (*self.beside[:place], left, *self.beside[place + 1 :])
+                earlier = self.earlier + self.begun - doing.begun
+                return self.but(**part_of(doing), beside=beside, earlier=earlier)
+        return None
+
     def attempt(self, number: int) -> Attempt | None:
         """Return the attempt of that number, while it is under way."""
         return next((attempt for attempt in self.under_way if attempt.number == number), None)
+
+
+def part_of(doing: Doing) -> dict[str, Any]:
+    """Return what is one step's own."""
+    held = doing.__dict__
+    return {name: held[name] for name in Doing.model_fields}

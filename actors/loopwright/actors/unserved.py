@@ -26,8 +26,10 @@ class Unserved(Message):
 def roles_waited_for(standing: Standing) -> tuple[Token, ...]:
     """Return the roles whose answers a goal waits for, each once; people may take their time."""
     roles: dict[Token, None] = {}
-    for attempt in standing.under_way:
-        roles.update(dict.fromkeys((standing.maker,) if attempt.phase is Phase.WORKING else attempt.waiting))
+    for doing in standing.doing:
+        for attempt in doing.under_way:
+            working = attempt.phase is Phase.WORKING
+            roles.update(dict.fromkeys((standing.maker_of(doing),) if working else attempt.waiting))
     return tuple(role for role in roles if role not in standing.loop.people)
 
 

@@ -159,7 +159,7 @@ class StepOrder(Message):
     task: JsonValue = None
     """What the goal's plan gives this step."""
     before: JsonValue = None
-    """What the step before came to, as its evaluators picked it."""
+    """What the steps came to that this one needs, as evaluators picked it: of one as it is, of several by name."""
     best: JsonValue = None
     """What the best attempt at this step came to so far; what is made now should be better."""
     hint: Text = ""

@@ -4,9 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from loopwright.actors.plan import WORK
 from loopwright.actors.voting import Ballot, Panel
 from loopwright.bus import Entry, Evaluation, Outcome, Result, StepOrder, Usage
 from loopwright.bus.messages import Ended, Live
+
+type Asked = tuple[str, int, str]
+"""The step, the attempt and the judge of an order; no judge for the work itself."""
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -18,8 +22,8 @@ class Board:
     goal: str
     loop: str = ""
     status: str = "submitted"
-    begun: int = 0
-    """Attempts begun."""
+    begun_at: dict[str, int] = field(default_factory=dict[str, int])
+    """Attempts begun at each step."""
     judged: int = 0
     """Attempts judged."""
     baseline: float | None = None
@@ -34,13 +38,15 @@ class Board:
     feedback: str = ""
     busy: dict[str, str] = field(default_factory=dict[str, str])
     """What each worker does now."""
-    pending: dict[tuple[int, str], StepOrder] = field(default_factory=dict[tuple[int, str], StepOrder])
-    """Orders that are not answered, by attempt and judge; no judge for the work itself."""
+    pending: dict[Asked, StepOrder] = field(default_factory=dict[Asked, StepOrder])
+    """Orders that are not answered."""
     panel: Panel | None = None
     """The evaluators, as the goal's loop has them; None while that is not known."""
     people: frozenset[str] = frozenset()
     """The roles that people serve, who may take their time."""
-    ballots: dict[int, tuple[Ballot, ...]] = field(default_factory=dict[int, tuple[Ballot, ...]])
+    ballots: dict[tuple[str, int], tuple[Ballot, ...]] = field(
+        default_factory=dict[tuple[str, int], tuple[Ballot, ...]]
+    )
     """What evaluators said of each attempt that others have yet to speak of."""
     unserved: tuple[str, ...] = ()
     """Roles that the goal waits for and nobody serves."""
@@ -66,8 +72,14 @@ class Board:
         """Return the board after a glimpse of a worker."""
         busy = {name: text for name, text in self.busy.items() if name != live.worker}
         if live.text and self.outcome is None:
-            busy[live.worker] = f"{live.role} {live.attempt}: {live.text}"
+            where = f"{live.attempt}" if live.step == WORK else f"{live.step} {live.attempt}"
+            busy[live.worker] = f"{live.role} {where}: {live.text}"
         return replace(self, busy=busy)
+
+    @property
+    def begun(self) -> int:
+        """Attempts begun."""
+        return sum(self.begun_at.values())
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -75,22 +87,22 @@ class Board:
         return Counter(order.role for order in self.pending.values())
 
     def _handed_out(self, order: StepOrder) -> Self:
-        pending = {**self.pending, (order.attempt, order.judge or ""): order}
-        begun = max(self.begun, order.attempt)
-        return replace(self, loop=order.loop, begun=begun, pending=pending, status="working")
+        pending = {**self.pending, (order.step, order.attempt, order.judge or ""): order}
+        begun = {**self.begun_at, order.step: max(self.begun_at.get(order.step, 0), order.attempt)}
+        return replace(self, loop=order.loop, begun_at=begun, pending=pending, status="working")
 
-    def _answered(self, attempt: int, judge: str) -> dict[tuple[int, str], StepOrder]:
-        return {key: order for key, order in self.pending.items() if key != (attempt, judge)}
+    def _answered(self, *asked: str | int) -> dict[Asked, StepOrder]:
+        return {key: order for key, order in self.pending.items() if key != asked}
 
     def _made(self, result: Result) -> Self:
         feedback = result.failure.message if result.failure else self.feedback
-        pending = self._answered(result.attempt, "")
+        pending = self._answered(result.step, result.attempt, "")
         return replace(self, usage=self.usage + result.usage, pending=pending, feedback=feedback)
 
     def _judged(self, evaluation: Evaluation) -> Self:
-        attempt = evaluation.attempt
-        order = self.pending.get((attempt, evaluation.judge))
-        pending = self._answered(attempt, evaluation.judge)
+        attempt = (evaluation.step, evaluation.attempt)
+        order = self.pending.get((*attempt, evaluation.judge))
+        pending = self._answered(*attempt, evaluation.judge)
         board = replace(self, usage=self.usage + evaluation.usage, pending=pending)
         if order is not None and order.acceptance is not None:
             rejected = evaluation.rejected if evaluation.passed else max(1, evaluation.rejected)
@@ -99,10 +111,10 @@ class Board:
         ballot = Ballot(role=evaluation.judge, passed=passed, score=evaluation.score)
         ballots = (*self.ballots.get(attempt, ()), ballot)
         board = replace(board, feedback=evaluation.feedback)
-        if any(key[0] == attempt for key in pending):  # another evaluator has yet to speak
+        if any(key[:2] == attempt for key in pending):  # another evaluator has yet to speak
             return replace(board, ballots={**self.ballots, attempt: ballots})
-        others = {number: given for number, given in self.ballots.items() if number != attempt}
-        return replace(board, ballots=others)._scored(attempt, self._agreed(ballots))
+        others = {place: given for place, given in self.ballots.items() if place != attempt}
+        return replace(board, ballots=others)._scored(evaluation.attempt, self._agreed(ballots))
 
     def _agreed(self, ballots: tuple[Ballot, ...]) -> float:
         """Return the score that ballots come to."""

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from loopwright.actors.asking import waited_for
 from loopwright.actors.ladder import in_words as rung_in_words
+from loopwright.actors.outcome import has_plan
+from loopwright.actors.plan import WORK
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import nobody_serves, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
@@ -116,24 +118,30 @@ def sentence_of(entry: Entry) -> str:
     match entry.message:
         case StepOrder(judge=None) as order:
             hint = f", with a hint: {order.hint}" if order.hint else ""
-            return f"attempt {order.attempt}: {order.role} is asked to {order.step}{hint}"
+            return f"{place_of(order)}: {order.role} is asked to work{hint}"
         case StepOrder() as order:
-            return f"attempt {order.attempt}: {order.role} is asked to judge"
+            return f"{place_of(order)}: {order.role} is asked to judge"
         case (Result() | Evaluation()) as answer if answer.failure is not None:
             who = answer.judge if isinstance(answer, Evaluation) else answer.worker
-            return f"attempt {answer.attempt}: {who} failed: {answer.failure.kind.value}: {answer.failure.message}"
+            return f"{place_of(answer)}: {who} failed: {answer.failure.kind.value}: {answer.failure.message}"
         case Result() as result:
-            return f"attempt {result.attempt}: {result.worker} made {result.size} in {result.seconds:.1f} s"
+            return f"{place_of(result)}: {result.worker} made {result.size} in {result.seconds:.1f} s"
         case Evaluation() as found:
             passed = "passed" if found.passed else "refused"
             first = found.feedback.splitlines()[0] if found.feedback else ""
-            return f"attempt {found.attempt}: {found.judge} {passed}, score {found.score:.2f}. {first}"
+            return f"{place_of(found)}: {found.judge} {passed}, score {found.score:.2f}. {first}"
         case Effect() as effect:
-            return f"attempt {effect.attempt}: {call_in_words(effect)}"
+            return f"{place_of(effect)}: {call_in_words(effect)}"
         case Ended(outcome=outcome):
             return f"ended: {outcome.status.value} ({outcome.reason.value})"
         case _:
             return ""
+
+
+def place_of(message: StepOrder | Result | Evaluation | Effect) -> str:
+    """Return which attempt is meant, and at which step where there may be several."""
+    attempt = f"attempt {message.attempt}"
+    return attempt if message.step == WORK else f"{message.step}, {attempt}"
 
 
 def call_in_words(effect: Effect) -> str:
@@ -168,7 +176,7 @@ async def show(goal: str, as_json: bool) -> int:
         found = await where_it_stands(bus, goal)
         if found is None:
             raise GoalUnknown(goal)
-        row = row_of(*found) | how_it_goes(found[0]) | await waiting_on(bus, found[0])
+        row = row_of(*found) | steps_of(found[0]) | how_it_goes(found[0]) | await waiting_on(bus, found[0])
         click.echo(json.dumps(row, indent=2) if as_json else "\n".join(f"{name:>10}  {row[name]}" for name in row))
     return Exit.DONE
 
@@ -177,16 +185,25 @@ def how_it_goes(standing: Standing) -> dict[str, JsonValue]:
     """Return the curve of the scores at the step under way, and what the loop does about being stuck, where it is."""
     told: dict[str, JsonValue] = {"curve": sparkline(standing.measured.curve.points)}
     if standing.hint:
-        rungs = ", then ".join(map(rung_in_words, standing.climbed))
+        rungs = ", then ".join(map(rung_in_words, standing.climbed(standing)))
         told["stuck"] = f"{standing.hint} Tried so far: {rungs}."
     return told
+
+
+def steps_of(standing: Standing) -> dict[str, JsonValue]:
+    """Return the steps of a plan that are under way, with the attempts at each, and those that wait for them."""
+    if not has_plan(standing):
+        return {}
+    doing = ", ".join(f"{each.step} (attempt {each.begun})" for each in standing.doing)
+    ahead = ", ".join(step.name for step in standing.ahead)
+    return {"steps": doing, "steps_ahead": ahead or "-"}
 
 
 async def waiting_on(bus: Bus, standing: Standing) -> dict[str, JsonValue]:
     """Return the roles whose answers a goal waits for, and what is missing where nobody serves one."""
     roles = roles_waited_for(standing)
     missing = await unserved(bus, roles)
-    people = list(dict.fromkeys(role for _, role in waited_for(standing)))
+    people = list(dict.fromkeys(role for _, _, role in waited_for(standing)))
     told: dict[str, JsonValue] = {"waiting_on": ", ".join([*roles, *people])}
     if people:
         told["asked"] = f"`loopwright ask {standing.goal.goal}` shows what {', '.join(people)} is asked."

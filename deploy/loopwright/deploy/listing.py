@@ -60,7 +60,7 @@ def row_of(standing: Standing, at: datetime) -> Row:
         "reason": standing.outcome.reason.value if standing.outcome else None,
         "score": standing.best.score if standing.best else standing.baseline,
         "attempts": standing.attempts - standing.empty,
-        "under_way": len(standing.under_way),
+        "under_way": sum(len(each.under_way) for each in standing.doing),
         "opened": standing.opened.isoformat(timespec="seconds"),
         "changed": at.isoformat(timespec="seconds"),
     }

@@ -39,9 +39,9 @@ def test_a_goal_that_waits_for_a_person_waits_for_no_process() -> None:
     told = Told(ASKING)
     assert (waited_for(told.standing), roles_waited_for(told.standing)) == ([], ("clerk",))
     told.makes(1)
-    assert (waited_for(told.standing), roles_waited_for(told.standing)) == ([(1, "boss")], ("policy",))
+    assert (waited_for(told.standing), roles_waited_for(told.standing)) == ([("work", 1, "boss")], ("policy",))
     told.judges(1, 1.0, "policy")
-    assert (waited_for(told.standing), roles_waited_for(told.standing)) == ([(1, "boss")], ())
+    assert (waited_for(told.standing), roles_waited_for(told.standing)) == ([("work", 1, "boss")], ())
     told.judges(1, 1.0, "boss")
     assert told.outcome.reason is StopReason.ACCEPTED
     assert waited_for(told.standing) == []
@@ -49,7 +49,7 @@ def test_a_goal_that_waits_for_a_person_waits_for_no_process() -> None:
 
 def test_a_question_is_work_for_a_person() -> None:
     told = Told(Loop(name="ask", work="owner", judges=("near",), people={"owner": Person(within=60)}))
-    assert (waited_for(told.standing), roles_waited_for(told.standing)) == ([(1, "owner")], ())
+    assert (waited_for(told.standing), roles_waited_for(told.standing)) == ([("work", 1, "owner")], ())
 
 
 def test_with_the_order_to_a_person_goes_the_time_that_the_answer_may_take() -> None:

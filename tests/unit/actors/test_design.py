@@ -22,9 +22,39 @@ def flaws_of(**design: Any) -> dict[str, str]:
     return {".".join(map(str, error["loc"])): error["msg"] for error in caught.value.errors()}
 
 
+def steps(*told: dict[str, Any]) -> dict[str, Any]:
+    return {"steps": [{"name": "a"}, *told]}
+
+
 @pytest.mark.parametrize(
     ("design", "place", "said"),
     [
+        (steps({"name": "a"}), "steps.1.name", "each step has a name of its own, and there is a step a already."),
+        (steps({"name": "plan"}), "steps.1.name", "no step is called plan"),
+        (steps({"name": "b", "needs": ["c"]}), "steps.1.needs.0", "there is no step c; there is a."),
+        (steps({"name": "b", "needs": ["b"]}), "steps.1.needs.0", "b needs itself."),
+        (steps({"name": "b", "each": "bb"}), "steps.1.each", "there is no step bb; there is a."),
+        (steps({"name": "b", "each": "a", "input": 1}), "steps.1.input", "the input of b is each item of a already."),
+        (steps({"name": "b", "each": "a"}, {"name": "b-2"}), "steps.2.name", "b-2 is what a step is called"),
+        (
+            steps({"name": "b" * 61, "each": "a"}),
+            "steps.1.name",
+            f"{'b' * 61} is too long for a step that is done for each",
+        ),
+        (
+            steps({"name": "b", "role": "coed"}),
+            "steps.1.role",
+            "coed is not among the roles that make results; ",
+        ),
+        (steps({"name": "b", "need": ["a"]}), "steps.1.need", "need is unknown; did you mean needs?"),
+        (
+            steps({"name": "b", "needs": ["d"]}, {"name": "c", "needs": ["b"]}, {"name": "d"}),
+            "steps.1.needs",
+            "b needs d needs c needs b: none of them can begin.",
+        ),
+        (steps() | {"plan": "outline"}, "steps", "the plan is either here or made by outline."),
+        (steps() | {"baseline": True}, "baseline", "a loop with a plan has no baseline"),
+        ({"bounds": {"fan_out": 0}}, "bounds.fan_out", "Input should be greater than or equal to 1"),
         ({"judge": "a"}, "judge", "judge is unknown; did you mean judges?"),
         ({"xyz": 1}, "xyz", "xyz is unknown; there is name, version, "),
         ({"bounds": {"patiense": 3}}, "bounds.patiense", "patiense is unknown; did you mean patience?"),

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from loopwright.actors.decide import decide, open_goal, sends
-from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over, Planned, Replanned
+from loopwright.actors.events import Began, Event, Failed, Judged, Opened, Over
 from loopwright.actors.evolve import evolve, fold
 from loopwright.actors.ladder import Ladder, OtherModel, OtherRole
 from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.outcome import has_plan
 from loopwright.actors.phases import Phase
 from loopwright.actors.standing import Standing
 from loopwright.actors.voting import Quorum, Vote
@@ -49,6 +50,26 @@ usages = st.builds(
 
 
 @st.composite
+def steps_of_a_plan(draw: st.DrawFn) -> list[dict[str, JsonValue]]:
+    """Some steps, each after none, some, or all of those before it, or once for each item of what one came to."""
+    steps: list[dict[str, JsonValue]] = []
+    for number in range(draw(st.integers(1, 4))):
+        step: dict[str, JsonValue] = {"name": f"s{number}"}
+        before = [str(each["name"]) for each in steps]
+        kind = draw(st.sampled_from(["in sequence", "after", "each"])) if before else "after"
+        if kind == "after":
+            needs: list[JsonValue] = [name for name in before if draw(st.booleans())]
+            step["needs"] = needs
+        elif kind == "each":
+            step["each"] = draw(st.sampled_from(before))
+        steps.append(step)
+    return steps
+
+
+planned_steps = steps_of_a_plan()
+
+
+@st.composite
 def loops(draw: st.DrawFn) -> Loop:
     bounds = Bounds(
         attempts=draw(st.integers(1, 12)),
@@ -63,7 +84,7 @@ def loops(draw: st.DrawFn) -> Loop:
     voting: dict[str, Any] = {"vote": draw(st.sampled_from(votes)), "checks": draw(st.sampled_from([(), ("types",)]))}
     acceptance = draw(st.sampled_from([None, "hidden"]))
     ladders: list[Ladder | None] = [None, (), ("hint", OtherRole(role="strong"), OtherModel(model="m"))]
-    starts: list[dict[str, Any]] = [{}, {"baseline": True}, {"plan": "planner"}]
+    starts: list[dict[str, Any]] = [{}, {"baseline": True}, {"plan": "planner"}, {"steps": draw(planned_steps)}]
     start = draw(st.sampled_from(starts))
     start["ladder"] = draw(st.sampled_from(ladders))
     return Loop(name="loop", work="code", judges=judges, acceptance=acceptance, bounds=bounds, **voting, **start)
@@ -95,8 +116,8 @@ class World:
     def act(self, events: tuple[Event, ...]) -> None:
         was_over = self.standing is not None and self.standing.over
         assert not (was_over and events), "something followed the end"
-        was_accepted = self.standing is not None and self.standing.accepted and not self.standing.ahead
-        assert not (was_accepted and any(isinstance(event, Began) for event in events)), "it was met, and went on"
+        was_met = self.standing is not None and self.standing.is_met
+        assert not (was_met and any(isinstance(event, Began) for event in events)), "it was met, and went on"
         before = self.standing
         for event in events:
             before = evolve(before, event)
@@ -123,31 +144,33 @@ class World:
         assert sum(isinstance(message, Ended) for message in self.sent) == int(self.now.over)
         orders = Counter((order.step, order.role, order.attempt) for order in self.sent if isinstance(order, StepOrder))
         assert not orders or max(orders.values()) == 1
-        for begun in self.begun():
+        assert sum(len(begun) for begun in self.begun().values()) <= self.now.bounds.attempts + self.now.loop.baseline
+        for begun in self.begun().values():
             assert begun == sorted(set(begun))
         assert self.now.attempts <= self.now.bounds.attempts
-        assert all(attempt.phase not in {Phase.ACCEPTED, Phase.SETTLED} for attempt in self.now.under_way)
+        under_way = [attempt for doing in self.now.doing for attempt in doing.under_way]
+        assert all(attempt.phase not in {Phase.ACCEPTED, Phase.SETTLED} for attempt in under_way)
         if self.now.over:
             self.check_the_outcome()
 
-    def begun(self) -> list[list[int]]:
-        """Return the attempts that were begun, step by step."""
-        steps: list[list[int]] = [[]]
+    def begun(self) -> dict[str, list[int]]:
+        """Return the attempts that were begun, by their steps."""
+        steps: dict[str, list[int]] = {}
+        standing: Standing | None = None
         for event in self.events:
-            if isinstance(event, Planned | Advanced | Replanned):
-                steps.append([])
-            elif isinstance(event, Began):
-                steps[-1].append(event.attempt)
+            if standing is not None and isinstance(event, Began):
+                steps.setdefault(event.step or standing.step, []).append(event.attempt)
+            standing = evolve(standing, event)
         return steps
 
     def check_the_outcome(self) -> None:
         outcome = self.now.outcome
         assert outcome is not None
-        met = self.now.accepted and not self.now.ahead
+        met = self.now.is_met
         assert (outcome.reason is StopReason.ACCEPTED) == (outcome.status is Status.COMPLETED) == met
         assert (outcome.best_attempt is None) == (self.now.best is None)
         assert len(outcome.why) > 0
-        lowest_counts = self.now.loop.vote == "all" and not self.now.loop.plan
+        lowest_counts = self.now.loop.vote == "all" and not has_plan(self.now)
         if outcome.best_attempt is not None and not self.now.accepted and lowest_counts:
             assert outcome.score == max(self.judged_scores(), default=0.0)
 
@@ -185,12 +208,12 @@ def answer(data: st.DataObject, order: StepOrder, failing: st.SearchStrategy[Fai
         score=score,
         failure=failure,
         usage=usage,
-        pick=f"patch {order.attempt}",
+        pick=data.draw(st.sampled_from([["x", "y"], [], [1]])) if data.draw(st.integers(0, 9)) else "no list",
     )
 
 
-plans: st.SearchStrategy[JsonValue] = st.integers(0, 4).map(
-    lambda count: {"steps": [{"name": f"s{number}"} for number in range(count)]}
+plans: st.SearchStrategy[JsonValue] = st.one_of(
+    planned_steps.map(lambda steps: {"steps": steps}), st.just({"steps": []}), st.just({"steps": [{"name": "plan"}]})
 )
 nonsense: st.SearchStrategy[Message] = st.one_of(
     st.builds(Result, goal=st.just("g1"), step=st.sampled_from(["work", "plan"]), attempt=st.integers(20, 99)),
@@ -246,6 +269,7 @@ def test_the_state_that_is_kept_does_not_grow_with_the_attempts(data: st.DataObj
         update={
             "baseline": False,
             "plan": None,
+            "steps": (),
             "acceptance": None,
             "bounds": Bounds(attempts=999, patience=999, width=3),
         }

@@ -69,6 +69,12 @@ def test_the_baseline_is_what_attempts_are_compared_with() -> None:
     assert (board.baseline, board.best, board.judged, board.best_attempt) == (0.5, 0.5, 1, None)
 
 
+def test_steps_under_way_together_are_told_apart() -> None:
+    orders = [order("write", 1, step="text"), order("draw", 1, step="cover"), order("read", 1, "read", step="text")]
+    board = told(*orders, result(1).model_copy(update={"step": "text"}))
+    assert (board.begun, board.waiting) == (2, {"draw": 1, "read": 1})
+
+
 def test_a_long_curve_is_drawn_to_its_newest_point() -> None:
     drawn = sparkline((*[0.0] * 1000, 1.0), width=10)
     assert drawn == "▁" * 9 + "█"

@@ -4,11 +4,31 @@ from datetime import UTC, datetime
 
 import pytest
 
+from loopwright.actors import Loop, PlannedStep
+from loopwright.actors.decide import open_goal
+from loopwright.actors.evolve import fold
 from loopwright.bus import Entry, Subject
-from loopwright.bus.messages import Effect, Outcome, StepOrder
-from loopwright.deploy.goals import in_words, sentence_of
+from loopwright.bus.messages import Effect, Goal, Outcome, StepOrder
+from loopwright.deploy.goals import in_words, sentence_of, steps_of
+from loopwright.deploy.listing import row_of
 
 SUBJECT = Subject.of("effect", ns="default", goal="g1", step="work", attempt=2, role="support")
+
+
+def test_an_entry_says_at_which_step_where_there_may_be_several() -> None:
+    subject = Subject.of("step", ns="default", role="draw", goal="g1", step="cover", attempt=2)
+    order = StepOrder(goal="g1", loop="book", step="cover", attempt=2, role="draw")
+    assert sentence_of(Entry(1, datetime.now(UTC), subject, order)) == "cover, attempt 2: draw is asked to work"
+
+
+def test_a_goal_shows_the_steps_that_are_under_way_and_those_that_wait() -> None:
+    steps = [PlannedStep(name=name, needs=needs) for name, needs in (("a", ()), ("b", ()), ("c", ("a", "b")))]
+    loop = Loop(name="book", work="write", judges=("read",), steps=tuple(steps))
+    standing = fold(None, open_goal(Goal(goal="g1", loop="book"), loop, datetime.now(UTC)))
+    assert standing is not None
+    assert set(str(steps_of(standing)["steps"]).split(", ")) == {"a (attempt 1)", "b (attempt 1)"}
+    assert steps_of(standing)["steps_ahead"] == "c"
+    assert (row_of(standing, datetime.now(UTC))["attempts"], row_of(standing, datetime.now(UTC))["under_way"]) == (2, 2)
 
 
 @pytest.mark.parametrize(

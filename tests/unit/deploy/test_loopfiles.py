@@ -63,6 +63,19 @@ REPORT = Loop(
     bounds=Bounds(attempts=7, cost=0.5),
 )
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "patient-repair.yaml"
+WOVEN = """\
+name: book
+work: write
+makers: [draw]
+judges: [read]
+steps:
+  - name: outline
+  - {name: chapters, each: outline}
+  - name: cover
+    role: draw
+    needs: []
+  - {name: book, needs: [chapters, cover]}
+"""
 VOTE_FAULTS = [
     "10:1: threshold is missing.",
     "10:38: vote.weights.style: it should be greater than 0, and is -1.",
@@ -168,6 +181,21 @@ def test_the_example_is_well_and_its_roles_are_served() -> None:
     assert SCHEMA.is_valid(read_marked(EXAMPLE).data)
 
 
+def test_the_steps_of_a_plan_are_written_and_drawn_with_what_they_need(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, WOVEN)
+    assert [step.needs for step in read_loop(path).loop.steps] == [None, None, (), ("chapters", "cover")]
+    loops.show(str(path), (), False)
+    drawing = capsys.readouterr().out
+    assert '    step1[["chapters<br/>write, for each of outline"]]\n' in drawing
+    assert "step0 --> step1\n" in drawing
+    assert "step1 --> step3\n" in drawing
+    assert "step2 --> step3\n" in drawing
+    path.write_text(WOVEN.replace("cover]", "covers]"))
+    assert faults_of(path) == ["11:36: there is no step covers; did you mean cover?"]
+
+
 def test_every_fault_of_every_file_is_told_at_once(tmp_path: Path) -> None:
     one = written(tmp_path, YAML.replace("work: write", "werk: write").replace("cost: 0.5", "cost: 0"), "one.yaml")
     two = written(tmp_path, TOML.replace("[bounds]", "[bonds]"), "two.toml")
@@ -240,7 +268,7 @@ def test_a_loop_is_drawn_with_all_its_roles(capsys: pytest.CaptureFixture[str], 
     ("loop", "arrow"),
     [
         (REPAIR, "goal -- as it stands --> judging"),
-        (Loop(name="p", plan="outline", work="w", judges=("j",)), "judging -- the next step --> work"),
+        (Loop(name="p", plan="outline", work="w", judges=("j",)), "judging -- the next steps --> work"),
     ],
 )
 def test_a_drawing_says_how_a_loop_begins_and_goes_on(

@@ -161,7 +161,7 @@ def curve_of(standings: Iterable[Standing]) -> tuple[tuple[int, float], ...]:
     """Return the best score after so many attempts, wherever it changed; of a plan, at each of its steps."""
     points: dict[int, float] = {}
     for standing in standings:
-        under_way = sum(attempt.number > 0 for attempt in standing.under_way)
+        under_way = sum(attempt.number > 0 for doing in standing.doing for attempt in doing.under_way)
         score = standing.best.score if standing.best else standing.baseline
         if score is not None:
             points[standing.earlier + standing.begun - under_way] = score
