@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from loopwright.actors import Attempt, Bounds, Loop, Step, Verdict, evaluator, worker
 from loopwright.tools import Done, IdempotencyKey, NotDone, tool
 from loopwright.tools.model import Answer, Turn
-from tests.chaos.ledger import VARIABLE, Work, note, read
+from tests.chaos.ledger import VARIABLE, Work, has_key, note
 
 SHORTEST, LONGEST = 0.003, 0.3
 """Seconds that a handler takes."""
@@ -70,8 +70,8 @@ async def ship(work: str, *, key: IdempotencyKey) -> str:
 @ship.reconcile
 async def was_shipped(key: IdempotencyKey, work: str) -> Done | NotDone:
     """Look for the shipment on the ledger."""
-    lines = await anyio.to_thread.run_sync(read, Path(os.environ[VARIABLE]))
-    return Done("sent") if any(line.key == key for line in lines) else NotDone()
+    known = await anyio.to_thread.run_sync(has_key, Path(os.environ[VARIABLE]), key)
+    return Done("sent") if known else NotDone()
 
 
 async def think(step: Step[Toil], work: Work) -> str:

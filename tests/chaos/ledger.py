@@ -58,6 +58,11 @@ def read(path: Path) -> list[Line]:
     return [Line(**each | {"work": Work(*each["work"])}) for each in told]
 
 
+def has_key(path: Path, key: str) -> bool:
+    """Tell whether a shipment is on the ledger; quickly, for whoever asks may be killed any moment."""
+    return path.exists() and json.dumps(key).encode() in path.read_bytes()
+
+
 def open_work(lines: Sequence[Line]) -> dict[Work, int]:
     """Return the work that was begun and not completed, with the process that began it last."""
     held: dict[Work, int] = {}
