@@ -175,10 +175,10 @@ class Workplace:
         """Tell whether nobody can have had an order before.
 
         Handed out for the first time means little: who slept meanwhile comes late, and a broker that was killed forgets
-        what it has handed out, and what was settled.
+        what it has handed out, and what was settled; whether it was, a process that began after that does not know.
         """
         first, age = delivery.deliveries == 1, datetime.now(UTC) - delivery.time
-        return first and age < FRESH and delivery.time > self._bus.nc.lost_at
+        return first and age < FRESH and delivery.time > self._bus.nc.heard_since
 
     async def _do(self, order: StepOrder, delivery: Delivery) -> None:
         """Do the step under its lease; it is called off when the goal ends."""
@@ -203,7 +203,8 @@ class Workplace:
     def _hold(self, order: StepOrder, delivery: Delivery) -> Holding:
         """Return the hold on an attempt that a delivery gives us."""
         tools, memory, cause = self._worker.tools, self._memory, delivery_id(delivery)
-        return Holding(self._bus, order, tools, memory=memory, delivery=delivery.deliveries, cause=cause)
+        new, taken = self._is_new(delivery), delivery.deliveries
+        return Holding(self._bus, order, tools, memory=memory, delivery=taken, new=new, cause=cause)
 
     async def _put_on_record(self, order: StepOrder, said: Result | Evaluation, delivery: Delivery) -> None:
         subject = place_of(self._bus, order)

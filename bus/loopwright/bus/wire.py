@@ -24,7 +24,6 @@ type Headers = dict[str, str]
 type Handler = Callable[["Arrival"], None]
 
 VERSION = b"NATS/1.0"
-NEVER = datetime.min.replace(tzinfo=UTC)
 BURST = 256 * 1024
 """Bytes that are written at once; more waits until the connection takes it."""
 BREAKS = {ord("\r"): " ", ord("\n"): " "}
@@ -82,9 +81,9 @@ class WireClient(Client):
         self._to_be_written = False
         self._told_of_losses: list[Callable[[], None]] = []
         self.losses = 0
-        self.lost_at = NEVER
-        """When the connection was lost last."""
         """How often the connection was lost."""
+        self.heard_since = datetime.now(UTC)
+        """When we began to hear the server, at first or after the last loss; of what it did before we know nothing."""
 
     @property
     def is_clustered(self) -> bool:
@@ -108,7 +107,7 @@ class WireClient(Client):
     def lose(self) -> None:
         """Tell whoever waits for an answer that it will not come: it is gone with the connection it was asked on."""
         self.losses += 1
-        self.lost_at = datetime.now(UTC)
+        self.heard_since = datetime.now(UTC)
         for answer in tuple(self._resp_map.values()):
             if not answer.done():
                 answer.set_exception(ConnectionClosedError())

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from nats.js.errors import NotFoundError
 
 from loopwright.actors import Loop, Retriable, Step, Worker, Workplace, worker
 from loopwright.bus import Bus, Outcome, Run, StopReason, connect_bus
@@ -198,3 +199,30 @@ async def test_a_step_that_a_killed_broker_hands_out_anew_to_its_own_holder_is_d
         await bus.nc.flush()
         left = await bus.js.consumer_info(LOOP, "role-default-guess")
     assert (runs, left.num_ack_pending, left.num_pending) == (1, 0, 0)
+
+
+async def test_a_worker_that_begins_after_the_broker_forgot_what_was_settled_does_no_step_that_was_answered(
+    bus: Bus, server: Server, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    runs: list[str] = []
+
+    @worker("guess")
+    async def counting(step: Step[Any]) -> dict[str, int]:
+        runs.append(step.goal)
+        return {"number": 1}
+
+    async with fleet(bus, counting, judge) as goals:
+        for number in range(3):
+            await end_of(await goals.submit("guessing", {"target": 1}, goal=f"g{number}"))
+    await bus.js.delete_consumer(LOOP, "role-default-guess")  # all of it is handed out anew, for the first time
+    async with connect_bus(server.url, name="late") as late, fleet(late, counting, orchestrators=0):
+        with anyio.fail_after(5):
+            while True:
+                try:
+                    info = await late.js.consumer_info(LOOP, "role-default-guess")
+                except NotFoundError:
+                    continue
+                if info.delivered.consumer_seq >= 3 and not info.num_pending and not info.num_ack_pending:
+                    break
+                await anyio.sleep(0.02)
+    assert runs == ["g0", "g1", "g2"]
