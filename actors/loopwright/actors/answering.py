@@ -57,8 +57,13 @@ async def answer(
         log.info("lease.lost", goal=order.goal)
         return None
     seconds = anyio.current_time() - began
-    usage = said.usage + Usage(worker_seconds=seconds)
+    usage = at_least(said.usage, holding.spent) + Usage(worker_seconds=seconds)
     return said.model_copy(update={"seconds": seconds, "usage": usage})
+
+
+def at_least(told: Usage, recorded: Usage) -> Usage:
+    """Return what a handler says it has spent, and no less than is on record: it may leave that out."""
+    return Usage.of(**{name: max(getattr(told, name), getattr(recorded, name)) for name in Usage.model_fields})
 
 
 async def answered(

@@ -52,6 +52,7 @@ from loopwright.actors.unserved import Unserved, roles_waited_for
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
     TEXT,
+    Allowance,
     Cancel,
     Due,
     Ended,
@@ -89,6 +90,8 @@ def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...
         refusal = Stop(StopReason.REJECTED, why, status=Status.REJECTED)
     elif goal.hops > MAX_HOPS:
         refusal = Stop(StopReason.HOPS, f"It is {goal.hops} messages from its first cause; {MAX_HOPS} is the limit.")
+    else:
+        refusal = spent_up(standing)
     if refusal:
         return (opened, Over(outcome=outcome_of(standing, refusal, at)))
     if pinned.steps:
@@ -202,7 +205,8 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, .
             return escalate(standing, escalated, at)
     if stop is not None:
         return (Over(outcome=outcome_of(standing, stop, at)),)
-    if may_begin(standing.under_way, standing.bounds.width):
+    may_spend = not standing.under_way or not standing.room.is_empty
+    if may_begin(standing.under_way, standing.bounds.width) and may_spend:
         return (Began.of(step=standing.place, attempt=standing.begun + 1),)
     return ()
 
@@ -330,15 +334,24 @@ def work(standing: Standing, attempt: int) -> StepOrder:
         hint=standing.hint,
         model=standing.model,
         tried=standing.tried,
+        left=left(standing, attempt),
         timeout=standing.bounds.step_timeout,
         hops=goal.hops + 1,
     )
 
 
+def left(standing: Standing, attempt: int, ways: int = 1) -> Allowance | None:
+    """Return what an order may spend, one of so many for the same attempt."""
+    under_way = standing.attempt(attempt)
+    return under_way.purse.left(standing.bounds, ways) if under_way else None
+
+
 def evaluation(standing: Standing, attempt: int, judge: str, output: Output | None = None) -> StepOrder:
     """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
-    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output}
+    ways = 1 if judge == standing.loop.acceptance else len(standing.loop.panel.everybody)
+    share = left(standing, attempt, ways)
+    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output, "left": share}
     return work(standing, attempt).but(**MAKERS_ALONE | addressed)
 
 

@@ -79,8 +79,9 @@ class EffectRecord:
             case EffectPhase.RELEASED | EffectPhase.RAISED:
                 pass
         self.claimed.pop(place, None)
-        if effect.usage != NOTHING:
-            self.spent += effect.usage
+        made = effect.what == "call" and effect.phase in {EffectPhase.DONE, EffectPhase.FAILED}
+        if made or effect.usage != NOTHING:
+            self.spent += effect.usage.but(tool_calls=effect.usage.tool_calls + 1) if made else effect.usage
 
 
 class Run:

@@ -84,6 +84,8 @@ def begin(standing: Standing, number: int) -> Standing:
         attempt = Attempt.of(number=0, phase=Phase.JUDGING, waiting=evaluators)
     else:
         attempt = Attempt.of(number=number, phase=Phase.WORKING)
+    slots = standing.bounds.width - len(standing.under_way)
+    attempt = attempt.but(purse=standing.room.shared(max(1, slots)))
     return standing.but(
         under_way=(*standing.under_way, attempt),
         begun=max(standing.begun, number),
@@ -94,7 +96,7 @@ def begin(standing: Standing, number: int) -> Standing:
 def produce(standing: Standing, event: Produced) -> Standing:
     """Hand an attempt's result to every evaluator."""
     evaluators = standing.loop.panel.everybody
-    standing = spent(standing, event.usage, steps=len(evaluators))
+    standing = spent(standing, event.usage, event.attempt, steps=len(evaluators))
     return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
 
 
@@ -108,7 +110,8 @@ def opened(event: Opened) -> Standing:
 
 def plan(standing: Standing, event: Planned) -> Standing:
     """Take the plan, and go to the steps that need nothing."""
-    standing = moved(spent(standing, event.usage), event.attempt, Mark.PLANNED)
+    standing = moved(spent(standing, event.usage, event.attempt), event.attempt, Mark.PLANNED)
+    standing = dropped(standing, event.attempt)
     return onward(standing, *entered(event.steps, standing.bounds.fan_out, standing.before))
 
 
@@ -131,6 +134,15 @@ def onward(standing: Standing, course: Course, ready: Iterable[Ready]) -> Standi
     return standing.but(**part_of(first), beside=tuple(beside), course=left, earlier=earlier)
 
 
+
+def leaving_behind(standing: Standing) -> Standing:
+    """Set aside what attempts under way may still spend, of which nothing will be heard."""
+    aside = standing.set_aside
+    for attempt in standing.under_way:
+        aside = aside.plus(attempt.purse)
+    return standing.but(set_aside=aside)
+
+
 def escalate(standing: Standing, event: Escalated) -> Standing:
     """Climb the ladder; the attempts from here on are another story."""
     measured = standing.measured.anew()
@@ -146,6 +158,7 @@ def replan(standing: Standing, event: Replanned) -> Standing:
         "best": standing.best.pick if standing.best else None,
         "steps_left": [step.name for step in standing.ahead],
     }
+    standing = leaving_behind(standing)
     made = standing.attempts
     anew = part_of(FRESH.but(step=PLAN, before=standing.before, tried=tried, begun=made))
     return standing.but(**anew, beside=(), course=None, replans=standing.replans + 1, base=made, earlier=made)
@@ -153,8 +166,8 @@ def replan(standing: Standing, event: Replanned) -> Standing:
 
 def judge(standing: Standing, event: Judged) -> Standing:
     """Note what an evaluator said."""
+    standing = spent(standing, event.usage, event.attempt)
     attempt = known(standing, event.attempt)
-    standing = spent(standing, event.usage)
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
     found = attempt.found if event.passed else together(attempt.found, event.found)
@@ -188,7 +201,7 @@ def passed(standing: Standing, number: int) -> Standing:
     if standing.goal.acceptance is None or standing.loop.acceptance is None:
         return won(standing, number)
     waiting = (standing.loop.acceptance,)
-    return spent(replaced(standing, known(standing, number).but(waiting=waiting)), steps=1)
+    return replaced(standing, known(standing, number).but(waiting=waiting)).but(steps=standing.steps + 1)
 
 
 def accept(standing: Standing, attempt: Attempt, event: Judged) -> Standing:
@@ -253,9 +266,9 @@ def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
 
 
 def fail(standing: Standing, event: Failed) -> Standing:
-    """Close an attempt that has nothing to show; an exhausted generator is not a failure."""
+    """Close an attempt that has nothing to show; neither an exhausted generator nor an empty purse is a failure."""
+    standing = spent(standing, event.usage, event.attempt)
     attempt = known(standing, event.attempt)
-    standing = spent(standing, event.usage)
     if event.judge is not None and attempt.phase is Phase.JUDGING and event.failure.kind not in NEVER_OUTVOTED:
         abstention = Ballot(role=event.judge)
         if standing.loop.panel.tally((*attempt.ballots, abstention)) is not Tally.VOID:
@@ -264,6 +277,8 @@ def fail(standing: Standing, event: Failed) -> Standing:
     size = attempt.size
     if event.failure.kind is FailureClass.EXHAUSTED:
         return dropped(standing, event.attempt, exhausted=True, empty=standing.empty + 1)
+    if event.failure.kind is FailureClass.SPENT:
+        return dropped(standing, event.attempt)
     found = of_failure(event.judge or event.failure.kind, event.failure.message)
     measured = standing.measured.without_score(max(1, size), found, event.seq)
     noted = {"failures": standing.failures + 1, "last_failure": event.failure, "measured": measured}
@@ -296,6 +311,8 @@ def dropped(standing: Standing, number: int, **noted: object) -> Standing:
     return standing.but(**noted, under_way=under_way)
 
 
-def spent(standing: Standing, usage: Usage = Usage(), *, steps: int = 0) -> Standing:  # noqa: B008 - frozen
-    """Add to what was spent and handed out."""
+def spent(standing: Standing, usage: Usage, number: int, *, steps: int = 0) -> Standing:
+    """Add to what was spent, out of an attempt's purse, and to what was handed out."""
+    attempt = known(standing, number)
+    standing = replaced(standing, attempt.but(purse=attempt.purse.less(usage)))
     return standing.but(usage=standing.usage + usage, steps=standing.steps + steps)

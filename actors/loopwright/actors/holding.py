@@ -17,20 +17,12 @@ from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
 from loopwright.actors.kept import SENTENCE, given, kept, not_allowed, readable, said, sentence_of
 from loopwright.actors.memory import Memory
 from loopwright.actors.met import Met
+from loopwright.actors.purse import refuse_if_spent
 from loopwright.actors.showing import Showing
 from loopwright.actors.stale import Calls
 from loopwright.bus.connection import LEASE, Bus
 from loopwright.bus.errors import GuardLost
-from loopwright.bus.messages import (
-    Effect,
-    EffectPhase,
-    Failure,
-    FailureClass,
-    FaultClass,
-    Json,
-    StepOrder,
-    Usage,
-)
+from loopwright.bus.messages import Effect, EffectPhase, Failure, FailureClass, FaultClass, Json, StepOrder, Usage
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject
 from loopwright.tools.errors import Misuse, ToolFailed
@@ -190,6 +182,7 @@ class Holding:
         with self._run.taking(digest_of("ask", name, [[turn.role, turn.text] for turn in turns])) as place:
             effect = self._run.recall(place)
             if effect is None:
+                refuse_if_spent(self._order.left, self.spent, calls=False)
                 effect = await self._asked(model, turns, name, place, shown)
             return Answer(str(effect.answer), effect.usage.tokens_in, effect.usage.tokens_out)
 
@@ -220,6 +213,7 @@ class Holding:
             effect = self._run.recall(place)
             again = effect is None and self.calls.knows(place.call)
             if effect is None:
+                refuse_if_spent(self._order.left, self.spent, calls=True)
                 await self._make(tool, read, written, place)
                 effect = self._run.recall(place)
             assert effect is not None, "how a call ended is on record"

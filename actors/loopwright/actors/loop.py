@@ -41,6 +41,10 @@ class Bounds(Design):
     """US dollars, all attempts together."""
     fan_out: int = Field(default=8, ge=1, le=64)
     """Items of a list for which a step may be done, side by side."""
+    tool_calls: int | None = Field(default=None, ge=1)
+    """Tool calls, all attempts together. None: as many as it takes."""
+    steps: int | None = Field(default=None, ge=1)
+    """Pieces of work handed out, evaluations included. None: as many as it takes."""
 
     def under(self, limits: Limits) -> "Bounds":
         """Return these bounds with what a goal has set for itself."""
@@ -95,6 +99,11 @@ class Loop(Design):
         return Panel(self.checks, self.judges, self.vote)
 
     @property
+    def takes(self) -> int:
+        """The steps that one attempt takes: it is made, and every evaluator is asked."""
+        return 1 + len(self.checks) + len(self.judges) + (self.acceptance is not None)
+
+    @property
     def roles(self) -> tuple[Token, ...]:
         """Every role that some process has to serve."""
         return tuple(role for _, role in self.parts() if role not in self.people)
@@ -118,6 +127,9 @@ class Loop(Design):
         yield from self.panel.flaws()
         yield from self._flaws_of_people()
         yield from self._flaws_of_ladder()
+        if self.bounds.steps is not None and self.bounds.steps < self.takes:
+            why = f"an attempt takes {self.takes} steps, and it may take {self.bounds.steps}: nothing can be accepted."
+            yield Flaw(("bounds", "steps"), why)
         yield from flaws_between(self.steps)
         yield from self.flaws_of_makers(self.steps)
         if self.steps and self.plan:

@@ -22,6 +22,7 @@ RECOVERIES: dict[FailureClass, Recovery] = {
     FailureClass.CRASHED: Recovery.AGAIN,
     FailureClass.UNREADABLE: Recovery.AGAIN,
     FailureClass.SICK: Recovery.AGAIN,
+    FailureClass.SPENT: Recovery.AGAIN,
     FailureClass.STUCK: Recovery.ESCALATE,
     FailureClass.EXHAUSTED: Recovery.ESCALATE,
     FailureClass.MISSING: Recovery.REPLAN,
@@ -33,6 +34,7 @@ AT_ONCE = frozenset({Recovery.REPLAN, Recovery.REJECT, Recovery.STOP})
 """What one failure is enough for."""
 FIXED = {
     FailureClass.IN_DOUBT: "nobody knows whether it happened, so a person must look: it stops.",
+    FailureClass.SPENT: "the budget says when it is over: another attempt is made as long as there is any.",
     FailureClass.EXHAUSTED: "there is nothing left to try, so trying again is no way out: it escalates.",
 }
 """Failures that a loop may not lead elsewhere, and why."""

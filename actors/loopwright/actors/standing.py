@@ -18,6 +18,7 @@ from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.measured import NEW, Measured
 from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, WORK, PlannedStep
+from loopwright.actors.purse import EMPTY, Purse, whole
 from loopwright.actors.voting import Ballot
 from loopwright.bus.messages import Failure, Goal, Outcome, Usage
 from loopwright.bus.names import Token
@@ -51,6 +52,8 @@ class Attempt(Frozen):
     """What tells its output from every other."""
     found: str = ""
     """What tells how it was refused."""
+    purse: Purse = EMPTY
+    """What it may still spend."""
     seq: int = 0
     """Where an evaluator has spoken of it last: the message's place in the stream."""
 
@@ -112,6 +115,8 @@ class Standing(Doing):
     """Attempts that were begun in vain, because there was nothing left to try."""
     false_successes: int = 0
     usage: Usage = Usage()
+    set_aside: Purse = EMPTY
+    """What attempts may still spend that were left behind."""
     outcome: Outcome | None = None
 
     @model_validator(mode="before")
@@ -165,6 +170,26 @@ class Standing(Doing):
     def may_replan(self) -> bool:
         """Whether what is left of the goal can be planned anew."""
         return self.loop.plan is not None and self.step != PLAN and self.replans < self.bounds.replans
+
+    @property
+    def room(self) -> Purse:
+        """What is neither spent nor in anybody's purse."""
+        room = whole(self.bounds).less(self.usage).without(self.set_aside)
+        for attempt in self.everywhere:
+            room = room.without(attempt.purse) if attempt.purse else room
+        return room
+
+    @property
+    def everywhere(self) -> tuple[Attempt, ...]:
+        """The attempts under way, at the steps beside this one as well."""
+        return (*self.under_way, *(attempt for doing in self.beside for attempt in doing.under_way))
+
+    @property
+    def owed(self) -> int:
+        """Steps that attempts under way may still take."""
+        judged, accepted = len(self.loop.panel.everybody), int(self.loop.acceptance is not None)
+        ahead = {Phase.WORKING: judged + accepted, Phase.JUDGING: accepted}
+        return sum(ahead.get(attempt.phase, 0) for attempt in self.everywhere)
 
     @property
     def is_decided(self) -> bool:

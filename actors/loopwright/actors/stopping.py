@@ -146,17 +146,33 @@ def spent_up(standing: Standing) -> Stop | None:
 
 def budgets_spent(standing: Standing) -> Iterator[Stop]:
     """Yield a stop for each budget that is spent."""
-    bounds, spent = standing.bounds, standing.usage
-    tokens = spent.tokens_in + spent.tokens_out
-    if tokens >= bounds.tokens:
+    bounds, spent, aside = standing.bounds, standing.usage, standing.set_aside
+    tokens, cost, calls = spent.tokens_in + spent.tokens_out, spent.cost, spent.tool_calls
+    if tokens + aside.tokens >= bounds.tokens:
         why = f"{tokens:,} tokens are spent; the budget was {bounds.tokens:,}."
-        yield Stop(StopReason.TOKENS, why, evidence={"tokens": tokens, "limit": bounds.tokens})
-    if spent.cost >= bounds.cost:
-        why = f"${spent.cost:.2f} are spent; the budget was ${bounds.cost:.2f}."
-        yield Stop(StopReason.COST, why, evidence={"cost": spent.cost, "limit": bounds.cost})
+        yield Stop(StopReason.TOKENS, why, evidence=figures_of("tokens", tokens, bounds.tokens, aside.tokens))
+    if cost + aside.cost >= bounds.cost:
+        why = f"${cost:.2f} are spent; the budget was ${bounds.cost:.2f}."
+        yield Stop(StopReason.COST, why, evidence=figures_of("cost", cost, bounds.cost, aside.cost))
+    if bounds.tool_calls is not None and calls + aside.tool_calls >= bounds.tool_calls:
+        why = f"{calls:,} tools were called; the budget was {bounds.tool_calls:,}."
+        yield Stop(
+            StopReason.TOOL_CALLS, why, evidence=figures_of("tool_calls", calls, bounds.tool_calls, aside.tool_calls)
+        )
+    steps = standing.steps + standing.owed
+    if bounds.steps is not None and steps + standing.loop.takes > bounds.steps:
+        more = f"another attempt takes {standing.loop.takes} more"
+        why = f"{steps:,} steps are taken, the budget was {bounds.steps:,}, and {more}."
+        yield Stop(StopReason.STEPS, why, evidence={"steps": steps, "limit": bounds.steps})
     if standing.attempts >= bounds.attempts:
         why = f"All {bounds.attempts} attempts are used up."
         yield Stop(StopReason.ATTEMPTS, why, evidence={"attempts": standing.attempts, "limit": bounds.attempts})
+
+
+def figures_of(name: str, spent: float, limit: float, aside: float) -> dict[str, JsonValue]:
+    """Return the figures of a budget; attempts that were left behind may have spent what is set aside for them."""
+    told: dict[str, JsonValue] = {name: spent, "limit": limit}
+    return told | ({"set_aside": aside} if aside else {})
 
 
 def failing(standing: Standing) -> Stop:

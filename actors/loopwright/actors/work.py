@@ -18,7 +18,17 @@ from loopwright.actors.errors import StepFailed
 from loopwright.actors.holding import Holding
 from loopwright.actors.remembering import Board, Lessons
 from loopwright.bus.connection import Bus
-from loopwright.bus.messages import FailureClass, FaultClass, Live, Message, Source, StepOrder, Usage, Verdict
+from loopwright.bus.messages import (
+    Allowance,
+    FailureClass,
+    FaultClass,
+    Live,
+    Message,
+    Source,
+    StepOrder,
+    Usage,
+    Verdict,
+)
 from loopwright.bus.plain import JsonValue
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Trajectory
@@ -63,6 +73,11 @@ class Step[I]:
         return " ".join(said for said in (self.order.hint, self.holding.calls.nudge) if said)
 
     @property
+    def left(self) -> Allowance | None:
+        """What this step may spend; once that is spent, its calls are refused. None: nobody counts."""
+        return self.order.left
+
+    @property
     def spent(self) -> Usage:
         """What the calls of this attempt took so far, each counted once."""
         return self.holding.spent
@@ -95,7 +110,7 @@ class Step[I]:
             Retriable: the model is busy, or cannot be reached.
             StepFailed: it refuses us.
         """
-        return await self.holding.ask(model, turns, name)
+        return await self.holding.ask(model, turns, name or self.order.model)
 
     def past(self, after: int = 0) -> Trajectory:
         """Return the record of the loop so far: results and evaluations, behind a sequence number."""

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from loopwright.bus.failing import FailureClass as FailureClass  # noqa: PLC0414 - others find it here
+from loopwright.bus.failing import FaultClass as FaultClass  # noqa: PLC0414 - and this
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 from loopwright.bus.stops import Status as Status  # noqa: PLC0414 - others find it here
@@ -38,6 +40,7 @@ class Usage(Message):
     """What was spent; sums over attempts."""
 
     model_calls: Count = 0
+    tool_calls: Count = 0
     tokens_in: Count = 0
     tokens_out: Count = 0
     cost: Amount = 0.0
@@ -50,34 +53,6 @@ class Usage(Message):
     def __add__(self, other: "Usage") -> "Usage":
         ours, theirs = self.__dict__, other.__dict__
         return Usage.of(**{name: min(ours[name] + theirs[name], FIGURE) for name in ours})
-
-
-class FailureClass(StrEnum):
-    """Why an attempt has nothing to show; decides what happens next."""
-
-    TRANSIENT = "transient"  #: the same may well succeed later
-    MISUSE = "misuse"  #: the answer was unusable; saying so may help
-    MISSING = "missing"  #: the input lacks something that no retry brings
-    POLICY = "policy"  #: not allowed, or no credentials: stop
-    TIMEOUT = "timeout"  #: it took longer than the step may
-    EXHAUSTED = "exhausted"  #: there is nothing left to try
-    STUCK = "stuck"  #: it did the same again and again, and nothing new came of it
-    CRASHED = "crashed"  #: every process that took it died, or it raised what nobody expected
-    UNREADABLE = "unreadable"  #: the answer could not be understood
-    SICK = "sick"  #: an evaluator contradicts itself, or cannot tell: its verdicts mean nothing
-    IN_DOUBT = "in_doubt"  #: it may or may not have happened, and nobody can tell: a person must look
-
-
-class FaultClass(StrEnum):
-    """Whose a fault is. A closed set; that nobody can tell is an answer."""
-
-    MODEL = "model"  #: what a model said: invented, contradictory, not in the form that was asked for
-    AGENT = "agent"  #: a worker's own code: it crashed, or lost or altered what went between model and tools
-    LOOP = "loop"  #: the design, or the goal itself: bounds too tight, an input that cannot be worked on
-    TOOL = "tool"  #: a tool's own code, or what it answered
-    ENVIRONMENT = "environment"  #: what all of them need: services, credentials, network, somebody in every role
-    EVALUATOR = "evaluator"  #: who judges: it broke down, contradicted itself, or saw nothing
-    UNKNOWN = "unknown"  #: the record does not tell
 
 
 class Source(Message):
@@ -119,6 +94,21 @@ class Limits(Message):
     """Tokens in and out, all attempts together."""
     cost: float | None = Field(default=None, gt=0, le=FIGURE)
     """US dollars, all attempts together."""
+    tool_calls: int | None = Field(default=None, ge=1, le=FIGURE)
+    """Tool calls, all attempts together."""
+    steps: int | None = Field(default=None, ge=1, le=FIGURE)
+    """Pieces of work handed out, evaluations included."""
+
+
+class Allowance(Message):
+    """What may still be spent."""
+
+    tokens: Count = 0
+    """In and out."""
+    cost: Amount = 0.0
+    """US dollars."""
+    tool_calls: Count | None = None
+    """None: as many as it takes."""
 
 
 class Goal(Message):
@@ -171,6 +161,8 @@ class StepOrder(Message):
     output: Output | None = None
     """What is to be judged, where it is small; else it is read from its place."""
     acceptance: Json | None = None
+    left: Allowance | None = None
+    """What this may spend; whoever has spent it makes no call any more. None: nobody counts."""
     timeout: Seconds = 600.0
     """Seconds the worker may take."""
     hops: Count = 0

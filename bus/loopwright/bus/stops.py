@@ -21,6 +21,8 @@ class StopReason(StrEnum):
     STEP_TIMEOUT = "step_timeout"  #: attempt after attempt ran out of time
     ATTEMPTS = "attempts"  #: no attempts are left
     TOKENS = "tokens"  #: the token budget is spent
+    STEPS = "steps"  #: no work may be handed out any more
+    TOOL_CALLS = "tool_calls"  #: no tool may be called any more
     COST = "cost"  #: the money is spent
     PLATEAU = "plateau"  #: the score stopped improving, or there is nothing left to try
     OSCILLATION = "oscillation"  #: attempts went round in a circle

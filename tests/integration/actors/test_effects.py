@@ -18,7 +18,7 @@ from loopwright.bus import Bus, FailureClass, Outcome, Run, StopReason, Trajecto
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
 from loopwright.bus.errors import LoopwrightError
-from loopwright.bus.messages import Effect, EffectPhase, StepOrder
+from loopwright.bus.messages import Allowance, Effect, EffectPhase, StepOrder
 from loopwright.bus.subjects import LOOP, Subject, orders_for
 from loopwright.deploy.embedded import Server
 from loopwright.tools import Done, IdempotencyKey, Misuse, NotDone, Tool, ToolError, ToolFailed, tool
@@ -656,3 +656,51 @@ async def test_what_a_task_group_gathers_still_means_what_it_meant(
 
 async def misuse(step: Step[Any], pay: Tool[int], amount: str) -> None:
     await step.call(pay, amount=amount)
+
+
+async def test_what_an_attempt_may_spend_is_counted_across_the_workers_that_were_lost(
+    bus: Bus, pay: Tool[int], ledger: Ledger
+) -> None:
+    order = ORDER.model_copy(update={"left": Allowance(tokens=100, cost=1.0, tool_calls=3)})
+    first = Holding(bus, order, [pay])
+    for amount in (1, 2):
+        await first.call(pay, {"amount": amount})
+    successor = Holding(bus, order, [pay], delivery=2)
+    await successor.take_over()
+    await successor.begin()
+    for amount in (1, 2, 3):
+        await successor.call(pay, {"amount": amount})
+    with pytest.raises(StepFailed, match="the 3 tool calls that it may make are made") as refused:
+        await successor.call(pay, {"amount": 4})
+    assert refused.value.failure.kind is FailureClass.SPENT
+    assert (len(ledger.paid), successor.spent.tool_calls) == (3, 3)
+
+
+async def test_an_attempt_whose_calls_bring_nothing_new_is_told_and_then_ended(bus: Bus) -> None:
+    answers = iter("111111")
+
+    @tool()
+    async def look(where: str) -> str:
+        return next(answers)
+
+    holding = Holding(bus, ORDER, [look])
+    for _ in range(3):
+        await holding.call(look, {"where": "here"})
+    assert holding.calls.nudge.startswith("The last 2 calls brought nothing new.")
+    with pytest.raises(StepFailed, match="5 calls in a row, the last one of look, brought nothing new") as refused:
+        for _ in range(3):
+            await holding.call(look, {"where": "here"})
+    assert refused.value.failure.kind is FailureClass.STUCK
+
+
+async def test_a_tool_that_polls_is_asked_as_often_as_it_takes(bus: Bus) -> None:
+    answers = iter("0000000001")
+
+    @tool(polls=True)
+    async def status() -> str:
+        return next(answers)
+
+    holding = Holding(bus, ORDER, [status])
+    while await holding.call(status, {}) == "0":
+        pass
+    assert holding.calls.nudge == ""

@@ -9,7 +9,15 @@ from loopwright.actors.showing import stands_in
 from loopwright.bus.messages import Evaluation, FailureClass, FaultClass, StopReason
 
 TIGHT = frozenset(
-    {StopReason.ATTEMPTS, StopReason.TOKENS, StopReason.COST, StopReason.DEADLINE, StopReason.STEP_TIMEOUT}
+    {
+        StopReason.ATTEMPTS,
+        StopReason.TOKENS,
+        StopReason.COST,
+        StopReason.STEPS,
+        StopReason.TOOL_CALLS,
+        StopReason.DEADLINE,
+        StopReason.STEP_TIMEOUT,
+    }
 )
 """Reasons that are a bound of the loop's or of the goal's."""
 NOISE = 0.05

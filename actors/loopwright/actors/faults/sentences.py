@@ -26,6 +26,8 @@ STOPPED = {
     StopReason.DEADLINE: "Give it a longer deadline, or a smaller goal.",
     StopReason.ATTEMPTS: "Allow more attempts, or another worker.",
     StopReason.TOKENS: "Allow more tokens, or show the model less.",
+    StopReason.STEPS: "Allow more steps, or ask fewer evaluators.",
+    StopReason.TOOL_CALLS: "Allow more tool calls, or find out what the worker calls so often.",
     StopReason.COST: "Allow more money, or ask a cheaper model.",
     StopReason.PLATEAU: "Try another worker or model: this one has stopped getting better.",
     StopReason.OSCILLATION: "Split the goal, or tell the worker all that must stay as it is.",
