@@ -343,7 +343,7 @@ def work(standing: Standing, attempt: int) -> StepOrder:
 def left(standing: Standing, attempt: int, ways: int = 1) -> Allowance | None:
     """Return what an order may spend, one of so many for the same attempt."""
     under_way = standing.attempt(attempt)
-    return under_way.purse.left(standing.bounds, ways) if under_way else None
+    return (under_way.purse or standing.room).left(standing.bounds, ways) if under_way else None
 
 
 def evaluation(standing: Standing, attempt: int, judge: str, output: Output | None = None) -> StepOrder:

@@ -84,8 +84,9 @@ def begin(standing: Standing, number: int) -> Standing:
         attempt = Attempt.of(number=0, phase=Phase.JUDGING, waiting=evaluators)
     else:
         attempt = Attempt.of(number=number, phase=Phase.WORKING)
-    slots = standing.bounds.width - len(standing.under_way)
-    attempt = attempt.but(purse=standing.room.shared(max(1, slots)))
+    if standing.bounds.width > 1:
+        slots = standing.bounds.width - len(standing.under_way)
+        attempt = attempt.but(purse=standing.room.shared(max(1, slots)))
     return standing.but(
         under_way=(*standing.under_way, attempt),
         begun=max(standing.begun, number),
@@ -139,7 +140,7 @@ def leaving_behind(standing: Standing) -> Standing:
     """Set aside what attempts under way may still spend, of which nothing will be heard."""
     aside = standing.set_aside
     for attempt in standing.under_way:
-        aside = aside.plus(attempt.purse)
+        aside = aside.plus(attempt.purse) if attempt.purse else aside
     return standing.but(set_aside=aside)
 
 
@@ -314,5 +315,6 @@ def dropped(standing: Standing, number: int, **noted: object) -> Standing:
 def spent(standing: Standing, usage: Usage, number: int, *, steps: int = 0) -> Standing:
     """Add to what was spent, out of an attempt's purse, and to what was handed out."""
     attempt = known(standing, number)
-    standing = replaced(standing, attempt.but(purse=attempt.purse.less(usage)))
+    if attempt.purse is not None:
+        standing = replaced(standing, attempt.but(purse=attempt.purse.less(usage)))
     return standing.but(usage=standing.usage + usage, steps=standing.steps + steps)

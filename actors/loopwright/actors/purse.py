@@ -1,10 +1,10 @@
 """What an attempt may spend: budgets by reservation, so that attempts under way together cannot overspend.
 
-An attempt is begun with a purse: its share of what is neither spent nor in the purse of another. Each order may spend
-what its purse holds, evaluators that are asked at once share it, and what an answer says was spent is taken out of it.
-What is left when the attempt is settled is free again. An attempt that is left behind may go on spending, unheard: its
-purse is set aside for good. A worker refuses a call once its purse is empty; so a goal spends more than its budget by
-the calls that were in flight then, and by no more.
+Where several attempts may be under way, each is begun with a purse: its share of what is neither spent nor in the purse
+of another. Each order may spend what its purse holds, evaluators that are asked at once share it, and what an answer
+says was spent is taken out of it. What is left when the attempt is settled is free again. One that is left behind may
+go on spending, unheard: its purse is set aside for good. A worker refuses a call once its purse is empty; so a goal
+spends more than its budget by the calls that were in flight then, and by no more.
 """
 
 import math

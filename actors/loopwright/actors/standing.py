@@ -52,8 +52,8 @@ class Attempt(Frozen):
     """What tells its output from every other."""
     found: str = ""
     """What tells how it was refused."""
-    purse: Purse = EMPTY
-    """What it may still spend."""
+    purse: Purse | None = None
+    """What it may still spend; None: all that the goal may, for it is alone."""
     seq: int = 0
     """Where an evaluator has spoken of it last: the message's place in the stream."""
 

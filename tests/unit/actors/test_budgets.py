@@ -52,9 +52,8 @@ def test_a_goal_spends_no_more_than_its_budget_and_one_call_of_each_order_in_fli
     data: st.DataObject, width: int, plan: str | None
 ) -> None:
     judges = ("tests", "lint")
-    bounds = Bounds(
-        tokens=data.draw(st.integers(1, 120)), cost=1.0, tool_calls=data.draw(st.integers(1, 30)), width=width
-    )
+    tokens, calls = data.draw(st.integers(1, 120)), data.draw(st.integers(1, 30))
+    bounds = Bounds(tokens=tokens, cost=1.0, tool_calls=calls, width=width)
     steps = data.draw(st.none() | st.integers(4, 20))
     loop = Loop(name="loop", work="code", judges=judges, plan=plan, bounds=bounds, acceptance="hidden")
     world = World(loop, Goal(goal="g1", loop="loop", limits=Limits(steps=steps), acceptance={"a": 1}))
@@ -92,14 +91,18 @@ def test_who_is_alone_may_spend_all_that_is_left() -> None:
     assert judged.left == Allowance(tokens=70, cost=3.0, tool_calls=6)
 
 
+def purses(told: Told) -> dict[int, int]:
+    return {each.number: each.purse.tokens for each in told.standing.under_way if each.purse}
+
+
 def test_attempts_under_way_at_once_have_equal_shares_and_give_back_what_they_did_not_need() -> None:
     told = Told(bounded(tokens=90, width=3))
     for attempt in (1, 2):
         told.makes(attempt)
-    assert [attempt.purse.tokens for attempt in told.standing.under_way] == [30, 30, 30]
+    assert purses(told) == {1: 30, 2: 30, 3: 30}
     told.judges(1, 0.5)
     told.makes(3, usage=Usage(tokens_in=20))
-    assert {each.number: each.purse.tokens for each in told.standing.under_way} == {2: 30, 3: 10, 4: 30}
+    assert purses(told) == {2: 30, 3: 10, 4: 30}
 
 
 @pytest.mark.parametrize(
