@@ -84,8 +84,8 @@ def begin(standing: Standing, number: int) -> Standing:
         attempt = Attempt.of(number=0, phase=Phase.JUDGING, waiting=evaluators)
     else:
         attempt = Attempt.of(number=number, phase=Phase.WORKING)
-    if standing.bounds.width > 1:
-        slots = standing.bounds.width - len(standing.under_way)
+    if standing.bounds.width > 1 or standing.beside:
+        slots = standing.bounds.width * (1 + len(standing.beside)) - len(standing.everywhere)
         attempt = attempt.but(purse=standing.room.shared(max(1, slots)))
     return standing.but(
         under_way=(*standing.under_way, attempt),
@@ -120,6 +120,7 @@ def done(standing: Standing) -> Standing:
     """Leave the step at hand, which is met, and go to the steps that waited for it alone."""
     came_to = standing.best.pick if standing.best else None
     course = standing.course or Course()
+    standing = leaving_behind(standing, standing.under_way)
     return onward(standing, *finished(course, standing.step, standing.one_of, came_to, standing.bounds.fan_out))
 
 
@@ -135,11 +136,10 @@ def onward(standing: Standing, course: Course, ready: Iterable[Ready]) -> Standi
     return standing.but(**part_of(first), beside=tuple(beside), course=left, earlier=earlier)
 
 
-
-def leaving_behind(standing: Standing) -> Standing:
+def leaving_behind(standing: Standing, attempts: tuple[Attempt, ...]) -> Standing:
     """Set aside what attempts under way may still spend, of which nothing will be heard."""
     aside = standing.set_aside
-    for attempt in standing.under_way:
+    for attempt in attempts:
         aside = aside.plus(attempt.purse) if attempt.purse else aside
     return standing.but(set_aside=aside)
 
@@ -159,7 +159,7 @@ def replan(standing: Standing, event: Replanned) -> Standing:
         "best": standing.best.pick if standing.best else None,
         "steps_left": [step.name for step in standing.ahead],
     }
-    standing = leaving_behind(standing)
+    standing = leaving_behind(standing, standing.everywhere)
     made = standing.attempts
     anew = part_of(FRESH.but(step=PLAN, before=standing.before, tried=tried, begun=made))
     return standing.but(**anew, beside=(), course=None, replans=standing.replans + 1, base=made, earlier=made)
