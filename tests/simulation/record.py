@@ -156,6 +156,8 @@ class Auditor:
         self.standings[goal] = decision.standing
         if roles_waited_for(decision.standing):
             self.waited.add(goal)
+        if before is not None and roles_waited_for(before) != roles_waited_for(decision.standing):
+            self.minded.pop(goal, None)  # it waits for others now, and the time for them begins anew
         following = follows(decision.standing, decision.events, None, NEVER)
         ordered = any(isinstance(message, StepOrder) for message in following)
         self.demand(not (decision.standing.over and ordered), f"{goal} orders a step at its end")
