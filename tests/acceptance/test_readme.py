@@ -88,9 +88,16 @@ def test_a_main_job_of_the_readme_is_done(command: str) -> None:
 
 
 def test_the_goal_commands_of_the_readme_work_in_their_order(bus: str) -> None:
-    for command in (each for each in COMMANDS if "loopwright goal" in each or "doctor" in each):
+    for command in (each for each in COMMANDS if re.search("loopwright (goal|loop|doctor)", each)):
         done = shell(command, LOOPWRIGHT_NATS_URL=bus)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_suite_of_the_readme_is_run_and_compared(bus: str, tmp_path: Path) -> None:
+    for command in (each for each in COMMANDS if "loopwright eval" in each):
+        done = shell(f"{command} --runs {tmp_path}", LOOPWRIGHT_NATS_URL=bus)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert "pass^2" in done.stdout
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if re.search("loopwright (orchestrator|worker)", each)])
@@ -110,7 +117,7 @@ def test_an_actor_of_the_readme_serves_until_it_is_told_to_stop(command: str, bu
 def test_no_command_of_the_readme_is_left_out() -> None:
     def is_run(command: str) -> bool:
         told = command.removeprefix(SETUP)
-        return "run repair" in told or "loopwright goal" in told or "doctor" in told or bool(ACTORS.search(told))
+        return bool(ACTORS.search(told) or re.search("loopwright (run repair|goal|loop|eval|doctor)", told))
 
     assert [each for each in COMMANDS if not is_run(each)] == [SETUP + TESTS]
 
