@@ -16,6 +16,7 @@ from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import MAX_BODY, encode
 from loopwright.bus.errors import BusError
 from loopwright.bus.messages import (
+    FIGURE,
     Evaluation,
     Failure,
     FailureClass,
@@ -28,6 +29,7 @@ from loopwright.bus.messages import (
 )
 from loopwright.bus.plain import plain
 from loopwright.bus.subjects import Subject
+from loopwright.bus.trajectory import last_said, place_of
 from loopwright.tools.errors import Misuse
 from loopwright.tools.symptoms import source_of
 
@@ -210,7 +212,7 @@ async def output_of(bus: Bus, order: StepOrder) -> JsonValue:
     if order.output is not None:
         return order.output.value
     subject = Subject.of("result", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt)
-    stored = await bus.last(subject)
+    stored = await last_said(bus, subject, order.prefix)
     found = await bus.message(Result, stored) if stored else None
     if found is None:
         raise Retriable("the result to judge is not visible yet", wait=0.2)
@@ -221,7 +223,17 @@ async def verdicts_before(bus: Bus, order: StepOrder) -> tuple[Verdict, ...]:
     """Return what the loop's evaluators said of the attempt, for the acceptance evaluator."""
     if order.acceptance is None:
         return ()
-    subject = Subject.of("eval", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt, judge=order.role)
-    loop = str(subject).rpartition(".")[0] + ".*"
-    found = [await bus.message(Evaluation, stored) for stored in await bus.record([loop])]
-    return tuple(verdict for verdict in found if verdict is not None)
+    found = await verdicts_on(bus, order, order.goal)
+    for point in reversed(order.prefix):
+        known = {verdict.judge for verdict in found}
+        before = await verdicts_on(bus, order, point.goal, upto=point.seq)
+        found = [*(verdict for verdict in before if verdict.judge not in known), *found]
+    return tuple(found)
+
+
+async def verdicts_on(bus: Bus, order: StepOrder, goal: str, upto: int = FIGURE) -> list[Evaluation]:
+    """Return what was said of an order's attempt on the record of a goal, up to a place in it."""
+    subject = Subject.of("eval", ns=bus.ns, goal=goal, step=order.step, attempt=order.attempt, judge=order.role)
+    record = await bus.record([str(subject).rpartition(".")[0] + ".*"])
+    found = [await bus.message(Evaluation, stored) for stored in record if (place_of(stored) or stored.seq) <= upto]
+    return [verdict for verdict in found if verdict is not None]

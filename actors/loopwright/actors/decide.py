@@ -25,6 +25,7 @@ from loopwright.actors.events import (
     Escalated,
     Event,
     Failed,
+    Forked,
     Judged,
     Opened,
     Over,
@@ -284,9 +285,11 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
     """
     for event in events:
         match event:
-            case Opened() if not standing.over:
+            case Opened() | Forked() if not standing.over:
                 at = event.at + timedelta(seconds=standing.bounds.deadline)
                 yield Timer(goal=standing.goal.goal, id=DEADLINE, at=at)
+                if isinstance(event, Forked):
+                    yield from ordered_anew(evolve(None, event))
             case Began() | Produced() | Judged() | Failed():
                 there = standing.at(event.step)
                 if there is not None:
@@ -310,6 +313,16 @@ def orders(standing: Standing, event: Began | Produced | Judged | Failed, output
             yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
         case _:
             pass
+
+
+def ordered_anew(standing: Standing) -> Iterator[StepOrder]:
+    """Yield the orders for all that is under way."""
+    for there in filter(None, [standing.at(doing.step) for doing in standing.doing]):
+        for attempt in there.under_way:
+            if attempt.phase is Phase.WORKING:
+                yield work(there, attempt.number)
+            else:
+                yield from (evaluation(there, attempt.number, role) for role in attempt.waiting)
 
 
 def wants_acceptance(standing: Standing, event: Judged | Failed) -> bool:
@@ -337,6 +350,7 @@ def work(standing: Standing, attempt: int) -> StepOrder:
         left=left(standing, attempt),
         timeout=standing.bounds.step_timeout,
         hops=goal.hops + 1,
+        prefix=standing.prefix,
     )
 
 

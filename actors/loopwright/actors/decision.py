@@ -7,12 +7,12 @@ order tells its worker, and what the outcome tells everybody, is there and not i
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from loopwright.actors.events import Event, Judged, Opened, Over
+from loopwright.actors.events import Event, Forked, Judged, Opened, Over
 from loopwright.actors.standing import Standing
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import StepOrder
@@ -24,7 +24,8 @@ MAX_CARRIED = 48 * 1024
 """Bytes of a decision that travels in a header; the server takes 64 KB of headers."""
 TOLD = ("task", "before", "best")
 """What an order tells its worker of where the goal stands."""
-OPENED = TypeAdapter(Opened)
+OPENING = ("opened", "forked")
+OPENED: TypeAdapter[Opened | Forked] = TypeAdapter(Annotated[Opened | Forked, Field(discriminator="event")])
 
 
 class Decision(BaseModel):
@@ -58,7 +59,7 @@ class Decision(BaseModel):
         """
         try:
             read = from_json(record)
-            opened = [event for event in read["events"] if event["event"] == "opened"]
+            opened = [event for event in read["events"] if event["event"] in OPENING]
             pinned = OPENED.validate_json(to_json(opened[0])) if opened else first.standing if first else None
             if pinned is None:
                 raise Unreadable("it is not the first decision on its goal, and that cannot be read")

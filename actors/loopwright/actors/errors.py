@@ -4,7 +4,8 @@ LoopwrightError
 ├── StepFailed   the attempt has nothing to show
 │   └── Moved    another has written on the board since; read it again, or have another attempt do so
 ├── Retriable    the same step may well succeed later
-└── LeaseLost    another worker holds the attempt now
+├── LeaseLost    another worker holds the attempt now
+└── NoWayOn      no goal can go on from that place of another's record
 """
 
 from loopwright.bus.errors import LoopwrightError
@@ -51,3 +52,7 @@ class LeaseLost(LoopwrightError):
 
     def __init__(self) -> None:
         super().__init__("another worker holds this attempt now")
+
+
+class NoWayOn(LoopwrightError):
+    """No goal can go on from that place of another's record; the sentence says why, and from where one could."""

@@ -12,6 +12,7 @@ from loopwright.actors.frozen import Frozen
 from loopwright.actors.ladder import Rung
 from loopwright.actors.loop import Loop
 from loopwright.actors.plan import PlannedStep
+from loopwright.actors.standing import Standing
 from loopwright.bus.messages import Failure, Goal, Json, Outcome, StopReason, Usage
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
@@ -24,6 +25,18 @@ class Opened(Frozen):
     goal: Goal
     loop: Loop
     at: datetime
+
+
+class Forked(Frozen):
+    """The goal was accepted, and goes on from where another stood; its loop is pinned."""
+
+    event: Literal["forked"] = "forked"
+    goal: Goal
+    """With what it takes over from the other."""
+    loop: Loop
+    at: datetime
+    was: Standing
+    """Where the other stood, with all that had been said by then."""
 
 
 class Began(Frozen):
@@ -123,6 +136,6 @@ class Over(Frozen):
 
 
 type Event = Annotated[
-    Opened | Began | Produced | Planned | Judged | Failed | Escalated | Replanned | Advanced | Over,
+    Opened | Forked | Began | Produced | Planned | Judged | Failed | Escalated | Replanned | Advanced | Over,
     Field(discriminator="event"),
 ]

@@ -14,6 +14,7 @@ from loopwright.actors.events import (
     Escalated,
     Event,
     Failed,
+    Forked,
     Judged,
     Opened,
     Over,
@@ -25,16 +26,18 @@ from loopwright.actors.fingerprint import of_failure, together
 from loopwright.actors.measured import Measured
 from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
 from loopwright.actors.plan import PLAN, WORK
-from loopwright.actors.standing import FRESH, Attempt, Best, Standing, part_of
+from loopwright.actors.standing import FRESH, Attempt, Best, Doing, Standing, part_of
 from loopwright.actors.voting import NEVER_OUTVOTED, Ballot, Tally
+from loopwright.bus.forks import ForkPoint
 from loopwright.bus.messages import FailureClass, Usage
+from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
 
 def evolve(standing: Standing | None, event: Event) -> Standing:
     """Return where the goal stands after `event`."""
-    if isinstance(event, Opened):
-        return opened(event)
+    if isinstance(event, Opened | Forked):
+        return opened(event) if isinstance(event, Opened) else fork(event)
     if standing is None or standing.over:
         raise IllegalTransition(f"{event.event} before the goal was opened, or after it ended")
     match event:
@@ -75,6 +78,31 @@ def fold(standing: Standing | None, events: Iterable[Event]) -> Standing | None:
     for event in events:
         standing = evolve(standing, event)
     return standing
+
+
+def fork(event: Forked) -> Standing:
+    """Go on from where another goal stood. What it spent stays counted; what was under way is ordered anew.
+
+    With another design, another input or another acceptance, what was being judged is judged anew by everybody, and
+    the loop starts at the foot of its ladder. What had been settled stays as it was judged.
+    """
+    was, goal = event.was, event.goal
+    prefix = (*was.prefix, *([ForkPoint(goal=goal.fork.goal, seq=goal.fork.seq)] if goal.fork else []))
+    standing = was.but(goal=goal, loop=event.loop, opened=event.at, prefix=prefix)
+    if (event.loop, goal.input, goal.acceptance) != (was.loop, was.goal.input, was.goal.acceptance):
+        evaluators = event.loop.panel.everybody
+        beside = tuple(judged_anew(each, evaluators) for each in was.beside)
+        standing = judged_anew(standing, evaluators).but(beside=beside)
+    orders = sum(len(each.waiting) if each.phase is not Phase.WORKING else 1 for each in standing.everywhere)
+    return standing.but(steps=standing.steps + orders)
+
+
+def judged_anew[D: Doing](doing: D, evaluators: tuple[Token, ...]) -> D:
+    """Return a step under way as it is before anybody has judged the attempts at it that are under way."""
+    unheard: dict[str, object] = {"phase": Phase.JUDGING, "waiting": evaluators, "ballots": (), "score": 0.0}
+    unheard |= {"pick": None, "found": ""}
+    under_way = [each if each.phase is Phase.WORKING else each.but(**unheard) for each in doing.under_way]
+    return doing.but(under_way=tuple(under_way), height=0, exhausted=False, accepted=False)
 
 
 def begin(standing: Standing, number: int) -> Standing:

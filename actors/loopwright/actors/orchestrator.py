@@ -16,9 +16,10 @@ import structlog
 from loopwright.actors.asking import ASKED, asked, by_default, give, reminders, timer_id, waited_for
 from loopwright.actors.dead import bury
 from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
-from loopwright.actors.errors import Retriable
+from loopwright.actors.errors import NoWayOn, Retriable
 from loopwright.actors.events import Event
 from loopwright.actors.evolve import fold
+from loopwright.actors.forking import open_fork, refused_fork, stood_at
 from loopwright.actors.hearing import hear, read_goal_of, refused_goal, stand_in, why_unexpected
 from loopwright.actors.leases import Leases
 from loopwright.actors.ledger import NOTHING, Known, Ledger, Loaded
@@ -32,7 +33,7 @@ from loopwright.actors.unserved import UNSERVED
 from loopwright.bus.connection import BODY, Bus, delivery_id
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Cancel, Due, Ended, Evaluation, Message, Output, Result, StepOrder, Timer
+from loopwright.bus.messages import Cancel, Due, Ended, Evaluation, Goal, Message, Output, Result, StepOrder, Timer
 from loopwright.bus.presence import ORCHESTRATOR
 from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, TIMERS, Subject
 
@@ -92,8 +93,19 @@ class Orchestrator:
             await bury(self._bus, delivery, str(error), role="orchestrator")
             goal, opening = refused_goal(delivery, str(error))
         else:
-            opening = open_goal(goal, self._loops.get(goal.loop), delivery.time, tuple(sorted(self._loops)))
+            opening = await self._opening(goal, delivery.time)
         await self._turn(goal.goal, delivery, opening)
+
+    async def _opening(self, goal: Goal, at: datetime) -> tuple[Event, ...]:
+        """Return what follows from a goal that is new; the same whenever it is asked."""
+        loop = self._loops.get(goal.loop)
+        if goal.fork is None:
+            return open_goal(goal, loop, at, tuple(sorted(self._loops)))
+        try:
+            was = await stood_at(self._bus, goal.fork)
+        except NoWayOn as error:
+            return refused_fork(goal, str(error), at)
+        return open_fork(goal, was, loop, at)
 
     async def take_answer(self, delivery: Delivery) -> None:
         """Hear a result, an evaluation, a client's word or a timer, and act on it."""

@@ -31,7 +31,7 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
         seconds=max(0.0, (at - standing.opened).total_seconds()),
         usage=standing.usage,
         fault=None if standing.is_met else standing.last_failure if standing.failures else None,
-        evidence={**stop.evidence, **where(standing), **shown(standing, stop)},
+        evidence={**stop.evidence, **where(standing), **forked(standing), **shown(standing, stop)},
         unverified=unverified(standing),
     )
 
@@ -70,6 +70,11 @@ def where(standing: Standing) -> dict[str, JsonValue]:
 def has_plan(standing: Standing) -> bool:
     """Tell whether the goal is planned."""
     return standing.loop.plan is not None or len(standing.loop.steps) > 0
+
+
+def forked(standing: Standing) -> dict[str, JsonValue]:
+    """Return what a fork goes on from."""
+    return {"forked": standing.prefix[-1].model_dump(mode="json")} if standing.prefix else {}
 
 
 def accepted_sentence(standing: Standing) -> str:

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from loopwright.actors.decide import DEADLINE, open_goal, turn
 from loopwright.actors.decision import Decision
-from loopwright.actors.events import Event, Opened, Over
+from loopwright.actors.events import Event, Forked, Opened, Over
 from loopwright.actors.evolve import fold
+from loopwright.actors.forking import open_fork
 from loopwright.actors.ledger import Known
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import Unserved
@@ -76,6 +77,9 @@ def made_today(
 ) -> tuple[tuple[Event, ...], Standing | None] | None:
     """Return what today's code decides and where the goal stands then; None where it cannot be told what it heard."""
     first = decision.events[0] if decision.events else None
+    if before is None and isinstance(first, Forked):
+        events = open_fork(first.goal, first.was, first.loop, first.at)
+        return events, fold(None, events)
     if before is None:
         if not isinstance(first, Opened) or first.loop.work == "nobody":
             return None

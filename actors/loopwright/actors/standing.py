@@ -20,6 +20,7 @@ from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, WORK, PlannedStep
 from loopwright.actors.purse import EMPTY, Purse, whole
 from loopwright.actors.voting import Ballot
+from loopwright.bus.forks import Prefix
 from loopwright.bus.messages import Failure, Goal, Outcome, Usage
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
@@ -98,6 +99,8 @@ class Standing(Doing):
     goal: Goal
     loop: Loop
     opened: datetime
+    prefix: Prefix = ()
+    """The records that it goes on from, where it is a fork."""
     beside: tuple[Doing, ...] = ()
     """The other steps under way."""
     course: Course | None = None

@@ -113,8 +113,12 @@ class Step[I]:
         return await self.holding.ask(model, turns, name or self.order.model)
 
     def past(self, after: int = 0) -> Trajectory:
-        """Return the record of the loop so far: results and evaluations, behind a sequence number."""
-        return Trajectory(self.bus, self.goal, kinds=frozenset({"result", "eval"}), after=after)
+        """Return the record of the loop so far: results and evaluations, behind a sequence number.
+
+        That of a fork begins with what was said to the goal that it goes on from.
+        """
+        kinds, prefix = frozenset({"result", "eval"}), self.order.prefix
+        return Trajectory(self.bus, self.goal, kinds=kinds, after=after, prefix=prefix)
 
     async def say(self, text: str) -> None:
         """Tell whoever looks on what is being done; it may be lost."""

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from loopwright.bus.failing import FailureClass as FailureClass  # noqa: PLC0414 - others find it here
 from loopwright.bus.failing import FaultClass as FaultClass  # noqa: PLC0414 - and this
+from loopwright.bus.forks import Fork, Prefix
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 from loopwright.bus.stops import Status as Status  # noqa: PLC0414 - others find it here
@@ -125,6 +126,8 @@ class Goal(Message):
     limits: Limits = Limits()
     hops: Count = 0
     """Messages between this goal and the first cause."""
+    fork: Fork | None = None
+    """Where it goes on from another goal; what it does not bring itself is as it was there."""
 
 
 class Output(Message):
@@ -166,6 +169,8 @@ class StepOrder(Message):
     timeout: Seconds = 600.0
     """Seconds the worker may take."""
     hops: Count = 0
+    prefix: Prefix = ()
+    """The records that its goal goes on from, where it is a fork."""
 
 
 class Result(Message):

@@ -8,6 +8,7 @@ from datetime import datetime
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import MODELS
 from loopwright.bus.errors import Unreadable
+from loopwright.bus.forks import Prefix
 from loopwright.bus.inbox import Inbox
 from loopwright.bus.messages import Message, StepOrder
 from loopwright.bus.stored import Stored
@@ -72,14 +73,37 @@ def model_on(subject: Subject) -> type[Message] | None:
     return MODELS.get(SAID_AS.get(subject.kind, subject.kind))
 
 
-class Trajectory:
-    """A reader of one goal's record, from a given place on, that waits for what is still to come."""
+async def last_said(bus: Bus, subject: Subject, prefix: Prefix) -> Stored | None:
+    """Return the last message on a goal's subject, or on the same subject of the records that it goes on from."""
+    if (stored := await bus.last(subject)) is not None:
+        return stored
+    for point in reversed(prefix):
+        there = await bus.last(Subject.of(subject.kind, **(subject.tokens() | {"goal": point.goal})))
+        if there is not None and (place_of(there) or there.seq) <= point.seq:
+            return there
+    return None
 
-    def __init__(self, bus: Bus, goal: str, *, kinds: frozenset[str] | None = None, after: int = 0) -> None:
+
+class Trajectory:
+    """A reader of one goal's record, from a given place on, that waits for what is still to come.
+
+    With a `prefix` the records that the goal goes on from come first, each up to where it left them.
+    """
+
+    def __init__(
+        self, bus: Bus, goal: str, *, kinds: frozenset[str] | None = None, after: int = 0, prefix: Prefix = ()
+    ) -> None:
         self._bus = bus
-        self._filters = [text for text in of_goal(bus.ns, goal) if kinds is None or text.split(".")[2] in kinds]
+        self._kinds = kinds
+        self._filters = self._about(goal)
+        self._prefix = prefix
         self.seen = after
         """Sequence of the last entry that was read."""
+
+    def _about(self, goal: str) -> list[str]:
+        """Return the filters for the record of a goal."""
+        every = of_goal(self._bus.ns, goal)
+        return [text for text in every if self._kinds is None or text.split(".")[2] in self._kinds]
 
     @asynccontextmanager
     async def follow(self) -> AsyncIterator[AsyncIterator[Entry]]:
@@ -89,6 +113,8 @@ class Trajectory:
             yield self._entries(inbox)
 
     async def _entries(self, inbox: Inbox) -> AsyncIterator[Entry]:
+        for known in await self._read(await self._before()):
+            yield known
         while True:
             delivery = await inbox.receive()
             if delivery.seq <= self.seen:
@@ -100,8 +126,21 @@ class Trajectory:
 
     async def so_far(self) -> list[Entry]:
         """Return what is on record now, behind `seen`."""
+        before, own = await self._before(), await self._bus.record(self._filters, after=self.seen)
+        return await self._read([*before, *own])
+
+    async def _before(self) -> list[Stored]:
+        """Return what belongs to it of the records that the goal goes on from, behind `seen`."""
+        found: list[Stored] = []
+        for point in [each for each in self._prefix if each.seq > self.seen]:
+            there = await self._bus.record(self._about(point.goal), after=self.seen)
+            found += [stored for stored in there if (place_of(stored) or stored.seq) <= point.seq]
+        return found
+
+    async def _read(self, record: list[Stored]) -> list[Entry]:
+        """Return what these messages say, and note how far that is."""
         found: list[Entry] = []
-        for stored in await self._bus.record(self._filters, after=self.seen):
+        for stored in record:
             entry = await entry_of(self._bus, stored)
             found += [entry] if entry else []
             self.seen = stored.seq

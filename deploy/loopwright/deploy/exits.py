@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from loopwright.actors.asking import AnswerRefused, NothingAsked
+from loopwright.actors.errors import NoWayOn
 from loopwright.actors.retrying import NotRetriable
 from loopwright.bus.errors import (
     BusUnreachable,
@@ -67,7 +68,7 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.NOT_FOUND
         case AppRefused() | FileRefused() | LoopRefused() | RunRefused() | NamespaceServed() | RecordTaken():
             return Exit.USAGE
-        case AnswerRefused() | InterpreterUnusable() | WorkspaceRefused() | NotRetriable():
+        case AnswerRefused() | InterpreterUnusable() | NoWayOn() | WorkspaceRefused() | NotRetriable():
             return Exit.USAGE
         case _:
             return Exit.ERROR

@@ -176,9 +176,20 @@ async def show(goal: str, as_json: bool) -> int:
         found = await where_it_stands(bus, goal)
         if found is None:
             raise GoalUnknown(goal)
-        row = row_of(*found) | steps_of(found[0]) | how_it_goes(found[0]) | await waiting_on(bus, found[0])
+        row = (
+            row_of(*found)
+            | comes_from(found[0])
+            | steps_of(found[0])
+            | how_it_goes(found[0])
+            | await waiting_on(bus, found[0])
+        )
         click.echo(json.dumps(row, indent=2) if as_json else "\n".join(f"{name:>10}  {row[name]}" for name in row))
     return Exit.DONE
+
+
+def comes_from(standing: Standing) -> dict[str, JsonValue]:
+    """Return what a fork goes on from."""
+    return {"fork of": f"{standing.prefix[-1].goal} at {standing.prefix[-1].seq}"} if standing.prefix else {}
 
 
 def how_it_goes(standing: Standing) -> dict[str, JsonValue]:
@@ -225,6 +236,8 @@ def in_words(outcome: Outcome) -> str:
         "unverified": outcome.unverified or "-",
         "shown by": shown_by(outcome),
     }
+    if isinstance(point := outcome.evidence.get("forked"), dict):
+        rows["fork of"] = f"{point['goal']} at {point['seq']}"
     return "\n".join(f"{name:>10}  {value}" for name, value in rows.items())
 
 

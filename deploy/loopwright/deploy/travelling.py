@@ -1,18 +1,22 @@
-"""What `goal export`, `goal import`, `goal diff` and `goal replay` do."""
+"""What `goal fork`, `goal export`, `goal import`, `goal diff` and `goal replay` do."""
 
 import json
 import sys
 from pathlib import Path
 
 import click
+from pydantic import JsonValue
 
+from loopwright.actors.errors import NoWayOn
 from loopwright.actors.faults import GoalRecord
+from loopwright.actors.forking import prefix_of, stood_at
 from loopwright.actors.ledger import known_of
 from loopwright.actors.parting import Parting, Side, parting
 from loopwright.actors.replaying import replayed
 from loopwright.bus import Trajectory, connect_bus
-from loopwright.bus.client import wait_until_known
+from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.errors import Unreadable
+from loopwright.bus.forks import Fork
 from loopwright.bus.portable import Portable, lines_of, put_back, read_portable, taken_out
 from loopwright.deploy.blaming import known_record
 from loopwright.deploy.exits import Exit
@@ -20,11 +24,26 @@ from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
 from loopwright.deploy.marked import FileRefused
 
 
+async def fork(
+    goal: str, seq: int, loop: str | None, given: dict[str, JsonValue] | None, new: str | None, as_json: bool
+) -> int:
+    """Publish a goal that goes on from a place on the record of another, and print its id."""
+    async with bus_of(goal) as (bus, name):
+        if "/" in goal:
+            raise NoWayOn(f"{goal} lies in the namespace {bus.ns}, and goals go on only where they were run.")
+        await wait_until_known(known_by_name(bus, name), PATIENCE)
+        was = await stood_at(bus, point := Fork(goal=name, seq=seq, today=loop is not None))
+        run = await Goals(bus).submit(loop or was.loop.name, given or {}, goal=new, fork=point)
+    click.echo(json.dumps({"goal": run.goal}) if as_json else run.goal)
+    return Exit.DONE
+
+
 async def export(goal: str, to: Path | None) -> int:
     """Write a goal's record into a file, or on stdout."""
     async with bus_of(goal) as (bus, name):
         known_by_name(bus, name)
         portable = await taken_out(bus, name)
+        prefix = await prefix_of(bus, name)
     text = "".join(f"{line}\n" for line in lines_of(portable))
     if to is None:
         sys.stdout.write(text)
@@ -33,6 +52,8 @@ async def export(goal: str, to: Path | None) -> int:
         click.echo(f"{to}: {len(portable.messages)} messages, {len(portable.blobs)} large bodies", err=True)
     for name in portable.missing:
         click.echo(f"loopwright: {name} is gone from the object store, and is missing in the file.", err=True)
+    for point in prefix:
+        click.echo(f"loopwright: It goes on from {point.goal} at {point.seq}: export that, too.", err=True)
     return Exit.DONE
 
 

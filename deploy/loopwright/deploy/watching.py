@@ -1,13 +1,14 @@
 """Following a goal for a person: its record from the start, and glimpses of its workers."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import anyio
 
+from loopwright.actors.forking import joined, prefix_of
 from loopwright.actors.ledger import decisions_of
 from loopwright.actors.loop import Loop
-from loopwright.bus import Bus, Entry, Outcome, Run
+from loopwright.bus import Bus, Entry, Outcome, Run, Trajectory
 from loopwright.bus.envelope import read
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import Live, StepOrder
@@ -51,7 +52,7 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
     async with glimpses, roster(bus) as there, anyio.create_task_group() as tasks:
         tasks.start_soon(tick)
         tasks.start_soon(look)
-        async for entry in run:
+        async for entry in whole(bus, run):
             if board.panel is None and isinstance(entry.message, StepOrder):
                 board = designed(board, await loop_of(bus, run.goal))
             board = board.after(entry)
@@ -62,6 +63,17 @@ async def follow(bus: Bus, run: Run, screen: Screen | None, told: Callable[[Entr
         screen.show(board)
     assert board.outcome is not None
     return board.outcome
+
+
+async def whole(bus: Bus, run: Run) -> AsyncIterator[Entry]:
+    """Yield what a goal goes on from, where it is a fork, and then what is on its own record, until it has ended."""
+    if prefix := await prefix_of(bus, run.goal):
+        kept = await Trajectory(bus, run.goal, prefix=prefix).so_far()
+        for entry in joined(kept, run.goal):
+            if entry.subject["goal"] != run.goal:
+                yield entry
+    async for entry in run:
+        yield entry
 
 
 async def loop_of(bus: Bus, goal: str) -> Loop | None:

@@ -1,6 +1,7 @@
 """Reading a goal's record from the bus, as far as it goes."""
 
 from loopwright.actors.faults.recorded import GoalRecord, record_of
+from loopwright.actors.forking import joined
 from loopwright.actors.ledger import read_decision
 from loopwright.bus.connection import Bus
 from loopwright.bus.errors import GoalUnknown
@@ -9,7 +10,7 @@ from loopwright.bus.trajectory import Trajectory
 
 
 async def read_record(bus: Bus, goal: str) -> GoalRecord:
-    """Return all that is on record of a goal now.
+    """Return all that is on record of a goal now; that of a fork begins with what it goes on from.
 
     Raises:
         GoalUnknown: nothing is on record for it, or not how it began.
@@ -18,4 +19,5 @@ async def read_record(bus: Bus, goal: str) -> GoalRecord:
     decision = await read_decision(bus, opening) if opening else None
     if opening is None or decision is None:
         raise GoalUnknown(goal)
-    return record_of(decision, opening.seq, await Trajectory(bus, goal).so_far())
+    entries = await Trajectory(bus, goal, prefix=decision.standing.prefix).so_far()
+    return record_of(decision, opening.seq, joined(entries, goal))

@@ -9,7 +9,7 @@ from loopwright.actors.repair.task import Baseline, Findings, Program, Proposal
 from loopwright.actors.work import Step
 from loopwright.bus.messages import Evaluation, FailureClass, Result
 from loopwright.bus.subjects import Subject
-from loopwright.bus.trajectory import Entry, Trajectory
+from loopwright.bus.trajectory import Entry, Trajectory, last_said
 from loopwright.tools.program import Survey
 
 JUDGE = "test"
@@ -83,7 +83,7 @@ async def surveyed(step: Step[Program]) -> Survey:
     """
     bus = step.bus
     subject = Subject.of("eval", ns=bus.ns, goal=step.goal, step=step.order.step, attempt=0, judge=JUDGE)
-    stored = await bus.last(subject)
+    stored = await last_said(bus, subject, step.order.prefix)
     if stored is None:
         raise Retriable(NO_BASELINE, wait=0.2)
     evaluation = await bus.message(Evaluation, stored)

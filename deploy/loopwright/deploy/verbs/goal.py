@@ -12,7 +12,14 @@ from pydantic import JsonValue
 from loopwright.bus.names import is_token
 from loopwright.deploy import blaming, checking, goals, logs, travelling
 from loopwright.deploy.verbs.calling import run
-from loopwright.deploy.verbs.options import app_option, attempts_option, deadline_option, json_option, sandbox_option
+from loopwright.deploy.verbs.options import (
+    app_option,
+    attempts_option,
+    deadline_option,
+    json_option,
+    sandbox_option,
+    token,
+)
 from loopwright.tools.sandbox import SANDBOX
 
 
@@ -125,6 +132,26 @@ def watch(ctx: click.Context, goal_: str, timeout: float | None, json_: bool) ->
 def cancel(ctx: click.Context, goal_: str, why: str) -> None:
     """Call GOAL off. A goal that has ended stays as it is."""
     run(ctx, goals.cancel, goal_, why)
+
+
+@goal.command()
+@click.argument("goal_", metavar="GOAL")
+@click.option("--at", "seq", type=click.IntRange(1), required=True, help="A place in it, as `goal watch` shows them.")
+@click.option("--loop", callback=token, help="Go on with this loop as it is now.  [default: as GOAL has it pinned]")
+@click.option("--input", "input_", help="Another input: JSON, @FILE, - or text.  [default: that of GOAL]")
+@click.option("--goal", "new", metavar="ID", help="The new goal's id; the same id twice is one goal.")
+@json_option
+@click.pass_context
+def fork(
+    ctx: click.Context, goal_: str, seq: int, loop: str | None, input_: str | None, new: str | None, json_: bool
+) -> None:
+    """Publish a goal that goes on from where GOAL stood at a place of its record, and print its id.
+
+    What was said by then counts, and is not copied; what was under way is ordered anew, and its calls are made again.
+    What was spent stays counted, the deadline starts anew, and the blackboard is empty. What was settled by then stays
+    as it was judged, also where --input is another.
+    """
+    run(ctx, travelling.fork, goal_, seq, loop, input_of(input_) if input_ is not None else None, new, json_)
 
 
 @goal.command()
