@@ -112,7 +112,9 @@ def taking_over(goal: Goal, was: Standing) -> Goal:
     """Return a goal with what it does not bring itself, and the other brought."""
     before = was.goal
     limits = before.limits.model_dump(exclude_none=True) | goal.limits.model_dump(exclude_none=True)
+    named = goal.fork.model or before.fork.model if goal.fork and before.fork else None
     return goal.but(
+        fork=goal.fork.but(model=named) if goal.fork and named else goal.fork,
         input=goal.input or before.input,
         acceptance=before.acceptance if goal.acceptance is None else goal.acceptance,
         limits=Limits.model_validate(limits),

@@ -156,9 +156,10 @@ class Standing(Doing):
 
     @property
     def model(self) -> str | None:
-        """The model that is to be asked at this step, where the loop has tried others."""
+        """The model that is to be asked at this step, where a fork names one or the loop has tried others."""
         others = [rung.model for rung in self.climbed(self) if isinstance(rung, OtherModel)]
-        return others[-1] if others else None
+        named = self.goal.fork.model or None if self.goal.fork else None
+        return others[-1] if others else named
 
     def climbed(self, doing: Doing) -> Ladder:
         """Return the rungs that were climbed at a step."""

@@ -21,6 +21,8 @@ class Fork(ForkPoint):
 
     today: bool = False
     """Whether its loop is taken as it is designed today; else a loop of the same name stays as it was pinned there."""
+    model: str | None = None
+    """The model that its workers are to ask, unless they name one themselves, or the loop climbs to another."""
 
 
 type Prefix = tuple[ForkPoint, ...]

@@ -158,7 +158,7 @@ class StepOrder(Message):
     hint: Text = ""
     """Why what was tried so far leads nowhere; empty as long as it leads somewhere."""
     model: str | None = None
-    """The model to ask, where the loop has tried others; a worker may have its own."""
+    """The model to ask, where a fork names one or the loop has tried others; a worker may have its own."""
     tried: JsonValue = None
     """For a planner that is asked again: where its last plan has led, and why not further."""
     output: Output | None = None

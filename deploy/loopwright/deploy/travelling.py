@@ -25,14 +25,20 @@ from loopwright.deploy.marked import FileRefused
 
 
 async def fork(
-    goal: str, seq: int, loop: str | None, given: dict[str, JsonValue] | None, new: str | None, as_json: bool
+    goal: str,
+    seq: int,
+    loop: str | None,
+    model: str | None,
+    given: dict[str, JsonValue] | None,
+    new: str | None,
+    as_json: bool,
 ) -> int:
     """Publish a goal that goes on from a place on the record of another, and print its id."""
     async with bus_of(goal) as (bus, name):
         if "/" in goal:
             raise NoWayOn(f"{goal} lies in the namespace {bus.ns}, and goals go on only where they were run.")
         await wait_until_known(known_by_name(bus, name), PATIENCE)
-        was = await stood_at(bus, point := Fork(goal=name, seq=seq, today=loop is not None))
+        was = await stood_at(bus, point := Fork(goal=name, seq=seq, today=loop is not None, model=model))
         run = await Goals(bus).submit(loop or was.loop.name, given or {}, goal=new, fork=point)
     click.echo(json.dumps({"goal": run.goal}) if as_json else run.goal)
     return Exit.DONE

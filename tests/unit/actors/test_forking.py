@@ -14,8 +14,9 @@ from loopwright.actors.errors import NoWayOn
 from loopwright.actors.events import Event, Forked, Over
 from loopwright.actors.evolve import fold
 from loopwright.actors.forking import open_fork, standing_at
+from loopwright.actors.ladder import OtherModel
 from loopwright.actors.ledger import Known
-from loopwright.actors.loop import Loop
+from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.plan import PlannedStep
 from loopwright.actors.standing import Standing
 from loopwright.bus.envelope import MAX_HOPS
@@ -88,6 +89,22 @@ def test_a_fork_takes_over_what_it_does_not_bring_and_keeps_count_of_what_was_sp
     assert (goal.input, goal.acceptance, goal.hops) == ({"a": 1}, {"b": 2}, 4)
     assert goal.limits == Limits(attempts=4, tokens=500)
     assert (fork.standing.usage.tokens_in, fork.standing.attempts) == (100, 1)
+
+
+def test_a_fork_names_the_model_to_ask_to_its_makers_and_to_its_own_forks_until_its_loop_climbs_to_another() -> None:
+    ladder = LOOP.model_copy(update={"ladder": (OtherModel(model="large"),), "bounds": Bounds(patience=2)})
+    fork = Forking(told(ladder, 0.2).standing, fork=Fork(goal="g1", seq=50, model="small"))
+    again = Forking(fork.standing, fork=Fork(goal="g2", seq=90))
+    again.makes(2)
+    for attempt in (3, 4):
+        again.judges(attempt - 1, 0.1)
+        again.makes(attempt)
+    again.judges(4, 0.1)
+    orders = [each for each in again.sent if isinstance(each, StepOrder)]
+    assert {each.model for each in orders if each.judge} == {None}
+    models = [each.model for each in orders if not each.judge]
+    assert models[0] == "small"
+    assert models[-1] == "large"
 
 
 def test_a_loop_of_the_same_name_stays_as_it_was_pinned_unless_that_of_today_is_asked_for() -> None:

@@ -138,12 +138,20 @@ def cancel(ctx: click.Context, goal_: str, why: str) -> None:
 @click.argument("goal_", metavar="GOAL")
 @click.option("--at", "seq", type=click.IntRange(1), required=True, help="A place in it, as `goal watch` shows them.")
 @click.option("--loop", callback=token, help="Go on with this loop as it is now.  [default: as GOAL has it pinned]")
+@click.option("--model", metavar="NAME", help="The model that its workers ask, unless they name one themselves.")
 @click.option("--input", "input_", help="Another input: JSON, @FILE, - or text.  [default: that of GOAL]")
 @click.option("--goal", "new", metavar="ID", help="The new goal's id; the same id twice is one goal.")
 @json_option
 @click.pass_context
 def fork(
-    ctx: click.Context, goal_: str, seq: int, loop: str | None, input_: str | None, new: str | None, json_: bool
+    ctx: click.Context,
+    goal_: str,
+    seq: int,
+    loop: str | None,
+    model: str | None,
+    input_: str | None,
+    new: str | None,
+    json_: bool,
 ) -> None:
     """Publish a goal that goes on from where GOAL stood at a place of its record, and print its id.
 
@@ -151,7 +159,8 @@ def fork(
     What was spent stays counted, the deadline starts anew, and the blackboard is empty. What was settled by then stays
     as it was judged, also where --input is another.
     """
-    run(ctx, travelling.fork, goal_, seq, loop, input_of(input_) if input_ is not None else None, new, json_)
+    given = input_of(input_) if input_ is not None else None
+    run(ctx, travelling.fork, goal_, seq, loop, model or None, given, new, json_)
 
 
 @goal.command()
