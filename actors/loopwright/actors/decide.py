@@ -80,6 +80,10 @@ MAKERS_ALONE = {"best": None, "hint": "", "model": None, "tried": None}
 """What an evaluator is not told: it judges each attempt by itself."""
 
 
+type Story = tuple[tuple[Event, ...], Standing]
+"""What happens, and where the goal stands then."""
+
+
 def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...] = ()) -> tuple[Event, ...]:
     """Return what follows from a goal that is new."""
     pinned = loop or unknown_loop(goal.loop)
@@ -96,7 +100,7 @@ def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...
     if refusal:
         return (opened, Over(outcome=outcome_of(standing, refusal, at)))
     if pinned.steps:
-        return (opened, *take_up(standing, at))
+        return (opened, *take_up(standing, at)[0])
     return (opened, Began(attempt=BASELINE if pinned.baseline else 1))
 
 
@@ -105,7 +109,7 @@ def decide(standing: Standing, message: Message, at: datetime, seq: int = 0) -> 
     return turn(standing, message, at, seq)[0]
 
 
-def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> tuple[tuple[Event, ...], Standing]:
+def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> Story:
     """Return what follows from `message`, as `decide` does, and where the goal stands then.
 
     `seq` is the message's place in the stream, for whoever wants to see what a stop is put down to.
@@ -118,8 +122,8 @@ def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> tu
     after = fold(standing, heard) or standing
     stop = stop or stop_at_once(after)
     planned = stop is None and isinstance(heard[0], Planned)
-    follows = take_up(after, at) if planned else go_on(after, stop, at)
-    return (*heard, *follows), fold(after, follows) or after
+    follows, then = take_up(after, at) if planned else go_on(after, stop, at)
+    return (*heard, *follows), then
 
 
 def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, ...], Stop | None]:
@@ -190,26 +194,37 @@ def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Eve
     return (Judged.of(step=standing.place, **kept, found=found, seq=seq),)
 
 
-def go_on(standing: Standing, stop: Stop | None, at: datetime) -> tuple[Event, ...]:
+def told(standing: Standing, event: Event) -> Story:
+    """Return an event, and where the goal stands then."""
+    return (event,), evolve(standing, event)
+
+
+def after(first: Story, second: Story) -> Story:
+    """Return a story that goes on with another, which begins where it ends."""
+    return (*first[0], *second[0]), second[1]
+
+
+def go_on(standing: Standing, stop: Stop | None, at: datetime) -> Story:
     """Return what to do next: end the goal, begin an attempt, or wait."""
+    wait: Story = (), standing
     if standing.is_met and (stop is not None or (standing.is_decided and not standing.beside)):
         stop = Stop(StopReason.ACCEPTED, "", status=Status.COMPLETED)
     elif standing.accepted and stop is None:
-        return next_steps(standing, at) if standing.is_decided else ()
+        return next_steps(standing, at) if standing.is_decided else wait
     if stop is None and (why := reason_to_replan(standing)):
-        return after(standing, Replanned(step=standing.place, why=why), at)
+        return and_on(told(standing, Replanned(step=standing.place, why=why)), at)
     if stop is None:
         stop = reason_to_stop(standing)
         if stop is not None and is_waited_for(standing, stop):
-            return ()
+            return wait
         if stop is not None and (escalated := rung_for(standing, stop)):
             return escalate(standing, escalated, at)
     if stop is not None:
-        return (Over(outcome=outcome_of(standing, stop, at)),)
+        return told(standing, Over(outcome=outcome_of(standing, stop, at)))
     may_spend = not standing.under_way or not standing.room.is_empty
     if may_begin(standing.under_way, standing.bounds.width) and may_spend:
-        return (Began.of(step=standing.place, attempt=standing.begun + 1),)
-    return ()
+        return told(standing, Began.of(step=standing.place, attempt=standing.begun + 1))
+    return wait
 
 
 def is_waited_for(standing: Standing, stop: Stop) -> bool:
@@ -219,39 +234,39 @@ def is_waited_for(standing: Standing, stop: Stop) -> bool:
     return len(standing.under_way) > 0
 
 
-def next_steps(standing: Standing, at: datetime) -> tuple[Event, ...]:
+def next_steps(standing: Standing, at: datetime) -> Story:
     """Return what goes on to the next steps of the plan; attempts at this one that are under way come too late."""
-    advanced = Advanced.of(step=standing.place)
-    return (advanced, *take_up(evolve(standing, advanced), at))
+    advanced = told(standing, Advanced.of(step=standing.place))
+    return after(advanced, take_up(advanced[1], at))
 
 
-def take_up(standing: Standing, at: datetime) -> tuple[Event, ...]:
+def take_up(standing: Standing, at: datetime) -> Story:
     """Return what to do about the steps in which nothing is under way: they are new, or wait for others to settle."""
     why = standing.course.blocked(standing.bounds.fan_out) if standing.course else ""
     if why:
-        return (Over(outcome=outcome_of(standing, Stop(StopReason.ERROR, why), at)),)
+        return told(standing, Over(outcome=outcome_of(standing, Stop(StopReason.ERROR, why), at)))
     if standing.is_met:
         return go_on(standing, None, at)
-    events: tuple[Event, ...] = ()
+    story: Story = (), standing
     for step in [doing.step for doing in standing.doing if not doing.under_way]:
-        there = standing.at(step)
+        there = story[1].at(step)
         if there is not None and not there.over:
             more = go_on(there, None, at)
-            events, standing = (*events, *more), fold(standing, more) or standing
-    return events
+            story = after(story, more) if more[0] else story
+    return story
 
 
-def after(standing: Standing, event: Event, at: datetime) -> tuple[Event, ...]:
-    """Return an event and what to do then. Attempts under way at a step that the goal leaves come too late."""
-    return (event, *go_on(evolve(standing, event), None, at))
+def and_on(story: Story, at: datetime) -> Story:
+    """Return a story and what to do then. Attempts under way at a step that the goal leaves come too late."""
+    return after(story, go_on(story[1], None, at))
 
 
-def escalate(standing: Standing, escalated: Escalated, at: datetime) -> tuple[Event, ...]:
+def escalate(standing: Standing, escalated: Escalated, at: datetime) -> Story:
     """Return what climbing the ladder leads to."""
+    climbed = told(standing, escalated)
     if escalated.rung != "replan":
-        return after(standing, escalated, at)
-    again = Replanned(step=standing.place, why=escalated.why)
-    return (escalated, *after(evolve(standing, escalated), again, at))
+        return and_on(climbed, at)
+    return and_on(after(climbed, told(climbed[1], Replanned(step=standing.place, why=escalated.why))), at)
 
 
 def rung_for(standing: Standing, stop: Stop) -> Escalated | None:
@@ -333,6 +348,11 @@ def wants_acceptance(standing: Standing, event: Judged | Failed) -> bool:
 
 def work(standing: Standing, attempt: int) -> StepOrder:
     """Return the order to make a result."""
+    return order(standing, attempt, left(standing, attempt))
+
+
+def order(standing: Standing, attempt: int, share: Allowance | None) -> StepOrder:
+    """Return an order about an attempt, which may spend its share."""
     goal, loop = standing.goal, standing.loop
     return StepOrder.of(
         goal=goal.goal,
@@ -347,7 +367,7 @@ def work(standing: Standing, attempt: int) -> StepOrder:
         hint=standing.hint,
         model=standing.model,
         tried=standing.tried,
-        left=left(standing, attempt),
+        left=share,
         timeout=standing.bounds.step_timeout,
         hops=goal.hops + 1,
         prefix=standing.prefix,
@@ -365,8 +385,8 @@ def evaluation(standing: Standing, attempt: int, judge: str, output: Output | No
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
     ways = 1 if judge == standing.loop.acceptance else len(standing.loop.panel.everybody)
     share = left(standing, attempt, ways)
-    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output, "left": share}
-    return work(standing, attempt).but(**MAKERS_ALONE | addressed)
+    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output}
+    return order(standing, attempt, share).but(**MAKERS_ALONE | addressed)
 
 
 def unreadable_result(goal: str, step: str, attempt: int, why: str) -> Result:

@@ -66,10 +66,14 @@ class Purse(Frozen):
 EMPTY = Purse()
 
 
-def whole(bounds: Bounds) -> Purse:
-    """Return the budget of a goal."""
+def unspent(bounds: Bounds, usage: Usage, aside: Purse) -> Purse:
+    """Return what is left of a goal's budget once so much was spent and set aside; nothing is the least."""
     calls = FIGURE if bounds.tool_calls is None else bounds.tool_calls
-    return Purse.of(tokens=bounds.tokens, cost=bounds.cost, tool_calls=calls)
+    return Purse.of(
+        tokens=max(0, bounds.tokens - usage.tokens_in - usage.tokens_out - aside.tokens),
+        cost=max(0.0, bounds.cost - usage.cost - aside.cost),
+        tool_calls=max(0, calls - usage.tool_calls - aside.tool_calls),
+    )
 
 
 def refuse_if_spent(left: Allowance | None, spent: Usage, *, calls: bool) -> None:

@@ -18,7 +18,7 @@ from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.measured import NEW, Measured
 from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, WORK, PlannedStep
-from loopwright.actors.purse import EMPTY, Purse, whole
+from loopwright.actors.purse import EMPTY, Purse, unspent
 from loopwright.actors.voting import Ballot
 from loopwright.bus.forks import Prefix
 from loopwright.bus.messages import Failure, Goal, Outcome, Usage
@@ -178,7 +178,7 @@ class Standing(Doing):
     @property
     def room(self) -> Purse:
         """What is neither spent nor in anybody's purse."""
-        room = whole(self.bounds).less(self.usage).without(self.set_aside)
+        room = unspent(self.bounds, self.usage, self.set_aside)
         for attempt in self.everywhere:
             room = room.without(attempt.purse) if attempt.purse else room
         return room
