@@ -97,7 +97,8 @@ def open_fork(goal: Goal, was: Standing, today: Loop | None, at: datetime) -> tu
         why = f"It is {goal.hops} messages from its first cause; {MAX_HOPS} is the limit."
         return refused_fork(goal, why, at, StopReason.HOPS, Status.FAILED)
     forked = Forked(goal=goal, loop=pinned, at=at, was=was)
-    return (forked, *take_up(evolve(None, forked), at))
+    follows, _ = take_up(evolve(None, forked), at)
+    return (forked, *follows)
 
 
 def refused_fork(

@@ -8,7 +8,7 @@ beside a test, and can be read there as it was.
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from loopwright.bus.blobs import NAME, digest
 from loopwright.bus.connection import BODY, Bus
 from loopwright.bus.errors import BusError, GoalUnknown, Unreadable
+from loopwright.bus.forks import Prefix
 from loopwright.bus.names import Token
 from loopwright.bus.presence import present
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject, of_goal
-from loopwright.bus.trajectory import PLACE, RECORDED
+from loopwright.bus.trajectory import PLACE, RECORDED, belongs_to
 
 FORMAT = "goal"
 
@@ -37,6 +38,8 @@ class Foreword(BaseModel):
     messages: int
     missing: tuple[str, ...] = ()
     """Large bytes that were gone already when the file was written."""
+    prefix: Prefix = ()
+    """The records that the goal goes on from; up to there they are in the file, too."""
 
 
 class Line(BaseModel):
@@ -72,6 +75,7 @@ class Portable:
     messages: tuple[Stored, ...]
     blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
     missing: tuple[str, ...] = ()
+    prefix: Prefix = ()
 
 
 class NamespaceServed(BusError):
@@ -91,16 +95,18 @@ class RecordTaken(BusError):
         super().__init__(f"The namespace {ns} has another record of a goal {goal}. Choose another namespace with --ns.")
 
 
-async def taken_out(bus: Bus, goal: str) -> Portable:
-    """Return a goal's record, with all that it names.
+async def taken_out(bus: Bus, goal: str, prefix: Prefix = ()) -> Portable:
+    """Return a goal's record, with all that it names, behind what it goes on from.
 
     Raises:
         GoalUnknown: nothing is on record for it.
         BusUnreachable: no answer for a minute.
     """
-    messages = tuple(await bus.record(of_goal(bus.ns, goal)))
-    if not messages:
+    own = await bus.record(of_goal(bus.ns, goal))
+    if not own:
         raise GoalUnknown(goal)
+    before = [(point, await bus.record(of_goal(bus.ns, point.goal))) for point in prefix]
+    messages = (*(each for point, there in before for each in there if belongs_to(each, point)), *own)
     blobs: dict[str, bytes] = {}
     missing: list[str] = []
     wanted = [name for each in messages for name in named_in(each.headers.get(BODY, "").encode() or each.data)]
@@ -113,7 +119,7 @@ async def taken_out(bus: Bus, goal: str) -> Portable:
             missing.append(name)
         else:
             wanted += named_in(blobs[name]) if any(each.headers.get(BODY) == name for each in messages) else ()
-    return Portable(goal, messages, blobs, tuple(missing))
+    return Portable(goal, messages, blobs, tuple(missing), prefix)
 
 
 def named_in(data: bytes) -> list[str]:
@@ -133,15 +139,25 @@ async def put_back(bus: Bus, portable: Portable) -> int:
     """
     for somebody in await present(bus):
         raise NamespaceServed(bus.ns, somebody.name or somebody.role)
-    there = await bus.record(of_goal(bus.ns, portable.goal))
-    wanted = [(moved(each.subject, bus.ns), each) for each in portable.messages]
-    if [(each.subject, each.data) for each in there] != [(place, each.data) for place, each in wanted[: len(there)]]:
-        raise RecordTaken(bus.ns, portable.goal)
+    missing: list[tuple[str, Stored]] = []
+    for goal in (*(point.goal for point in portable.prefix), portable.goal):
+        there = await bus.record(of_goal(bus.ns, goal))
+        wanted = [(moved(each.subject, bus.ns), each) for each in portable.messages if goal_of(each) == goal]
+        known = there if goal == portable.goal else there[: len(wanted)]  # of the others more may be there
+        same = [(place, each.data) for place, each in wanted[: len(known)]]
+        if [(each.subject, each.data) for each in known] != same:
+            raise RecordTaken(bus.ns, goal)
+        missing += wanted[len(known) :]
     for data in portable.blobs.values():
         await bus.blobs.put(data)
-    for place, each in wanted[len(there) :]:
+    for place, each in missing:
         await bus.write(place, each.data, kept(each))
-    return len(wanted) - len(there)
+    return len(missing)
+
+
+def goal_of(stored: Stored) -> str:
+    """Return the goal that a message is about."""
+    return Subject.parse(stored.subject)["goal"]
 
 
 def moved(subject: str, ns: str) -> str:
@@ -158,7 +174,8 @@ def kept(stored: Stored) -> dict[str, str]:
 
 def lines_of(portable: Portable) -> Iterator[str]:
     """Yield the lines of a file."""
-    foreword = Foreword(goal=portable.goal, messages=len(portable.messages), missing=portable.missing)
+    besides = {"missing": portable.missing, "prefix": portable.prefix}
+    foreword = Foreword(goal=portable.goal, messages=len(portable.messages), **besides)
     yield foreword.model_dump_json()
     for each in portable.messages:
         told = {"seq": each.seq, "time": each.time.isoformat(), "subject": each.subject}
@@ -192,10 +209,11 @@ def read_portable(lines: Iterable[str]) -> Portable:
     for name, data in blobs.items():
         if digest(data) != name:
             raise Unreadable(f"what it holds under {name} is something else")
-    messages = tuple(stored_in(number, each, foreword.goal) for number, each in read if not each.blob)
+    goals = {foreword.goal, *(point.goal for point in foreword.prefix)}
+    messages = tuple(stored_in(number, each, goals) for number, each in read if not each.blob)
     if len(messages) != foreword.messages:
         raise Unreadable(f"it has {len(messages)} messages of {foreword.messages}: it was cut off")
-    return Portable(foreword.goal, messages, blobs, foreword.missing)
+    return Portable(foreword.goal, messages, blobs, foreword.missing, foreword.prefix)
 
 
 def parsed[M: BaseModel](model: type[M], number: int, line: str) -> M:
@@ -208,13 +226,13 @@ def parsed[M: BaseModel](model: type[M], number: int, line: str) -> M:
         raise Unreadable(f"line {number}: {where}: {first['msg']}") from None
 
 
-def stored_in(number: int, line: Line, goal: str) -> Stored:
+def stored_in(number: int, line: Line, goals: Set[str]) -> Stored:
     """Return the message in a line."""
     data = line.data(number)
     try:
         subject = Subject.parse(line.subject)
     except Unreadable as error:
         raise Unreadable(f"line {number}: {error}") from None
-    if line.time is None or "goal" not in subject.tokens() or subject["goal"] != goal:
-        raise Unreadable(f"line {number}: it is no message about the goal {goal}")
+    if line.time is None or "goal" not in subject.tokens() or subject["goal"] not in goals:
+        raise Unreadable(f"line {number}: it is no message about the goal {' or '.join(sorted(goals))}")
     return Stored(line.subject, line.seq, data, line.headers, line.time)

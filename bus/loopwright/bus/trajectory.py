@@ -8,7 +8,7 @@ from datetime import datetime
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import MODELS
 from loopwright.bus.errors import Unreadable
-from loopwright.bus.forks import Prefix
+from loopwright.bus.forks import ForkPoint, Prefix
 from loopwright.bus.inbox import Inbox
 from loopwright.bus.messages import Message, StepOrder
 from loopwright.bus.stored import Stored
@@ -73,13 +73,18 @@ def model_on(subject: Subject) -> type[Message] | None:
     return MODELS.get(SAID_AS.get(subject.kind, subject.kind))
 
 
+def belongs_to(stored: Stored, point: ForkPoint) -> bool:
+    """Tell whether a message on the record of a goal belongs to it up to a place."""
+    return (place_of(stored) or stored.seq) <= point.seq
+
+
 async def last_said(bus: Bus, subject: Subject, prefix: Prefix) -> Stored | None:
     """Return the last message on a goal's subject, or on the same subject of the records that it goes on from."""
     if (stored := await bus.last(subject)) is not None:
         return stored
     for point in reversed(prefix):
         there = await bus.last(Subject.of(subject.kind, **(subject.tokens() | {"goal": point.goal})))
-        if there is not None and (place_of(there) or there.seq) <= point.seq:
+        if there is not None and belongs_to(there, point):
             return there
     return None
 
@@ -134,7 +139,7 @@ class Trajectory:
         found: list[Stored] = []
         for point in [each for each in self._prefix if each.seq > self.seen]:
             there = await self._bus.record(self._about(point.goal), after=self.seen)
-            found += [stored for stored in there if (place_of(stored) or stored.seq) <= point.seq]
+            found += [stored for stored in there if belongs_to(stored, point)]
         return found
 
     async def _read(self, record: list[Stored]) -> list[Entry]:

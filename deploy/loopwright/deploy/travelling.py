@@ -48,8 +48,7 @@ async def export(goal: str, to: Path | None) -> int:
     """Write a goal's record into a file, or on stdout."""
     async with bus_of(goal) as (bus, name):
         known_by_name(bus, name)
-        portable = await taken_out(bus, name)
-        prefix = await prefix_of(bus, name)
+        portable = await taken_out(bus, name, await prefix_of(bus, name))
     text = "".join(f"{line}\n" for line in lines_of(portable))
     if to is None:
         sys.stdout.write(text)
@@ -58,8 +57,6 @@ async def export(goal: str, to: Path | None) -> int:
         click.echo(f"{to}: {len(portable.messages)} messages, {len(portable.blobs)} large bodies", err=True)
     for name in portable.missing:
         click.echo(f"loopwright: {name} is gone from the object store, and is missing in the file.", err=True)
-    for point in prefix:
-        click.echo(f"loopwright: It goes on from {point.goal} at {point.seq}: export that, too.", err=True)
     return Exit.DONE
 
 

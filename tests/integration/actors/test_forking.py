@@ -12,12 +12,14 @@ from loopwright.actors.forking import open_fork, prefix_of, stood_at
 from loopwright.actors.ledger import NOTHING, Ledger, known_of
 from loopwright.actors.parting import parting
 from loopwright.actors.replaying import replayed
-from loopwright.bus import Bus, Evaluation, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory
+from loopwright.bus import Bus, Evaluation, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import delivery_id
 from loopwright.bus.envelope import read_goal
 from loopwright.bus.forks import Fork, ForkPoint
+from loopwright.bus.portable import lines_of, put_back, read_portable, taken_out
 from loopwright.bus.subjects import INTAKE
+from loopwright.deploy.embedded import Server
 from loopwright.deploy.watching import follow
 from tests.processes.guessing import Guess, Target
 
@@ -103,6 +105,27 @@ async def tells_the_whole(bus: Bus) -> None:
         assert (again.skipped, again.otherwise) == ((), ())
     orders = [each.message for each in await Trajectory(bus, "other").so_far() if isinstance(each.message, StepOrder)]
     assert {(each.attempt, each.hops) for each in orders} == {(3, 2), (4, 2)}, "nothing of the origin was copied"
+
+
+async def test_a_fork_travels_with_what_it_goes_on_from(
+    bus: Bus, server: Server, fleet: Fleet, guesser: Worker, judge: Worker
+) -> None:
+    async with fleet(bus, guesser, judge) as goals:
+        await end_of(await goals.submit("guessing", {"target": 2}, goal="origin"))
+        point = Fork(goal="origin", seq=await place(bus, "origin", Evaluation, 1))
+        await end_of(await goals.submit("guessing", {"target": 3}, goal="fork", fork=point))
+    whole = await taken_out(bus, "fork", await prefix_of(bus, "fork"))
+    portable = read_portable(list(lines_of(whole)))
+    assert portable == whole
+    async with connect_bus(server.url, ns="imported", name="reader") as there:
+        assert await put_back(there, portable) == len(portable.messages)
+        assert await put_back(there, portable) == 0
+        assert not parting(await read_record(bus, "fork"), await read_record(there, "fork")).parted
+        origin = await taken_out(bus, "origin")
+        assert 0 < await put_back(there, origin) < len(origin.messages), "its beginning is there already"
+        assert await put_back(there, portable) == 0
+        assert not parting(await read_record(bus, "origin"), await read_record(there, "origin")).parted
+        assert not parting(await read_record(bus, "fork"), await read_record(there, "fork")).parted
 
 
 async def test_a_fork_is_opened_once_where_orchestrators_die_before_and_behind_its_opening(
