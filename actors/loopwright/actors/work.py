@@ -7,21 +7,26 @@ async def support(step: Step[Ticket]) -> Resolution: ...
 async def policy(attempt: Attempt[Ticket, Resolution]) -> Verdict: ...
 """
 
+import hashlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from loopwright.actors.errors import StepFailed
 from loopwright.actors.holding import Holding
 from loopwright.actors.remembering import Board, Lessons
+from loopwright.bus.client import Goals, Run
 from loopwright.bus.connection import Bus
 from loopwright.bus.messages import (
     Allowance,
     FailureClass,
     FaultClass,
+    Json,
+    Limits,
     Live,
     Message,
     Source,
@@ -111,6 +116,23 @@ class Step[I]:
             StepFailed: it refuses us.
         """
         return await self.holding.ask(model, turns, name or self.order.model)
+
+    async def submit(
+        self, loop: str, input: BaseModel | Json, *, name: str = "", limits: Limits | Json | None = None
+    ) -> Run:
+        """Publish a goal of another loop on behalf of this attempt; its run tells how it ends.
+
+        Its id follows from the attempt and `name`: whoever does the attempt again, after a crash, finds the same goal,
+        and an attempt that wants several names them. It is one message further from the first cause than this step, and
+        a chain that is too long ends with the reason `hops`.
+
+        Raises:
+            IntakeFull: too many goals wait.
+        """
+        order = self.order
+        told = json.dumps([order.goal, order.step, order.attempt, order.role, loop, name])
+        id_ = f"g{hashlib.sha256(told.encode()).hexdigest()[:20]}"
+        return await Goals(self.bus).submit(loop, input, goal=id_, limits=limits, hops=order.hops + 1)
 
     def past(self, after: int = 0) -> Trajectory:
         """Return the record of the loop so far: results and evaluations, behind a sequence number.

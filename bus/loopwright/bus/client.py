@@ -138,10 +138,12 @@ class Goals:
         acceptance: BaseModel | Json | None = None,
         limits: Limits | Json | None = None,
         fork: Fork | None = None,
+        hops: int = 0,
     ) -> Run:
         """Publish a goal and return once the broker has stored it. The same `goal` twice is one goal.
 
-        With a `fork` it goes on from a place on another's record, with that one's input where its own is empty.
+        With a `fork` it goes on from a place on another's record, with that one's input where its own is empty. `hops`
+        counts the messages between it and its first cause.
 
         Raises:
             Unreadable: the id or the loop's name cannot stand in a subject, or what they say is not a goal.
@@ -152,7 +154,7 @@ class Goals:
         subject = Subject.of("goal", ns=self.bus.ns, loop=loop)
         Subject.of("event", ns=self.bus.ns, goal=id_)
         given = {"input": as_json(input), "acceptance": as_json(acceptance), "limits": as_json(limits or {})}
-        given |= {"fork": as_json(fork)} if fork else {}
+        given |= ({"fork": as_json(fork)} if fork else {}) | ({"hops": hops} if hops else {})
         await self.bus.ends.listen()
         await self.bus.publish(subject, validate(GivenGoal, {"goal": id_, "loop": loop, **given}), id=id_)
         return Run(self.bus, id_, new=True)

@@ -1,0 +1,64 @@
+"""Goals that beget goals: a storm is stopped, and an attempt that is done again has no second child."""
+
+from collections import Counter
+from typing import Any
+
+import anyio
+
+from loopwright.actors import Attempt, Loop, Orchestrator, Step, Verdict, Workplace, evaluator, worker
+from loopwright.bus import Bus, StopReason
+from loopwright.bus.client import Goals
+from loopwright.bus.envelope import MAX_HOPS
+from loopwright.bus.messages import Ended
+from loopwright.bus.subjects import INTAKE, LOOP
+
+type Nothing = dict[str, Any]
+
+
+@worker("serve")
+async def serve(step: Step[Nothing]) -> Nothing:
+    await step.submit("pong", {})
+    return {}
+
+
+@worker("hit")
+async def hit(step: Step[Nothing]) -> Nothing:
+    await step.submit("ping", {})
+    await step.submit("ping", {})  # the same once more
+    return {}
+
+
+@evaluator("nod")
+async def nod(attempt: Attempt[Nothing, Nothing]) -> Verdict:
+    return Verdict(passed=True, score=1.0)
+
+
+PING = Loop(name="ping", work="serve", judges=("nod",))
+PONG = Loop(name="pong", work="hit", judges=("nod",))
+
+
+async def all_at_rest(bus: Bus) -> None:
+    """Wait until no goal waits and nobody has anything to do."""
+    with anyio.fail_after(20):
+        while True:
+            waiting = (await bus.js.stream_info(INTAKE)).state.messages
+            busy = [info.num_pending or info.num_ack_pending for info in await bus.js.consumers_info(LOOP)]
+            if not waiting and not any(busy):
+                return
+            await anyio.sleep(0.05)
+
+
+async def test_two_loops_that_feed_each_other_are_stopped_by_the_length_of_the_chain(bus: Bus) -> None:
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Orchestrator(bus, {"ping": PING, "pong": PONG}).run, stopping)
+        for each in (serve, hit, nod):
+            tasks.start_soon(Workplace(bus, each).run, stopping)
+        with anyio.fail_after(20):
+            first = await (await Goals(bus).submit("ping", {})).outcome()
+        await all_at_rest(bus)
+        stopping.set()
+    ends = [await bus.message(Ended, stored) for stored in await bus.record(["lw.v1.event.default.*"])]
+    reasons = Counter(each.outcome.reason for each in ends if each)
+    assert first.reason is StopReason.ACCEPTED
+    assert reasons == {StopReason.ACCEPTED: MAX_HOPS // 2 + 1, StopReason.HOPS: 1}, "two messages a goal"
