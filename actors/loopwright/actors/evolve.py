@@ -88,7 +88,8 @@ def fork(event: Forked) -> Standing:
     """
     was, goal = event.was, event.goal
     prefix = (*was.prefix, *([ForkPoint(goal=goal.fork.goal, seq=goal.fork.seq)] if goal.fork else []))
-    standing = was.but(goal=goal, loop=event.loop, opened=event.at, prefix=prefix)
+    held = {name: getattr(was, name) for name in Standing.model_fields}  # and not its bounds, which it remembers
+    standing = Standing.of(**held | {"goal": goal, "loop": event.loop, "opened": event.at, "prefix": prefix})
     if (event.loop, goal.input, goal.acceptance) != (was.loop, was.goal.input, was.goal.acceptance):
         evaluators = event.loop.panel.everybody
         beside = tuple(judged_anew(each, evaluators) for each in was.beside)

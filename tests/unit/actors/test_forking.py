@@ -21,7 +21,7 @@ from loopwright.actors.plan import PlannedStep
 from loopwright.actors.standing import Standing
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.forks import Fork, ForkPoint
-from loopwright.bus.messages import Goal, Limits, Message, Result, StepOrder, StopReason, Timer, Usage
+from loopwright.bus.messages import Evaluation, Goal, Limits, Message, Result, StepOrder, StopReason, Timer, Usage
 from loopwright.bus.subjects import NOBODY, Subject
 from loopwright.bus.trajectory import Entry
 from tests.unit.actors.telling import LOOP, NOON, Told, bounded
@@ -80,6 +80,17 @@ def test_every_step_under_way_is_ordered_anew() -> None:
     assert fork.standing.steps == origin.standing.steps + 2
 
 
+def test_a_step_that_had_no_attempts_left_goes_on_where_a_fork_brings_more() -> None:
+    steps = (PlannedStep(name="one", needs=()), PlannedStep(name="two", needs=()))
+    origin = Told(LOOP.model_copy(update={"steps": steps}), limits=Limits(attempts=2))
+    origin.hears(Result(goal="g1", step="one", attempt=1, output="half"))
+    origin.hears(Evaluation(goal="g1", step="one", attempt=1, judge="tests", passed=False, score=0.1))
+    assert not origin.standing.over
+    for more, ordered in ((2, [("two", 1)]), (3, [("two", 1), ("one", 2)])):
+        fork = Forking(origin.standing, limits=Limits(attempts=more))
+        assert [(each.step, each.attempt) for each in fork.sent if isinstance(each, StepOrder)] == ordered
+
+
 def test_a_fork_takes_over_what_it_does_not_bring_and_keeps_count_of_what_was_spent() -> None:
     brought = {"input": {"a": 1}, "acceptance": {"b": 2}, "limits": Limits(attempts=9, tokens=500), "hops": 3}
     origin = Told(LOOP, **brought)
@@ -89,6 +100,7 @@ def test_a_fork_takes_over_what_it_does_not_bring_and_keeps_count_of_what_was_sp
     assert (goal.input, goal.acceptance, goal.hops) == ({"a": 1}, {"b": 2}, 4)
     assert goal.limits == Limits(attempts=4, tokens=500)
     assert (fork.standing.usage.tokens_in, fork.standing.attempts) == (100, 1)
+    assert (fork.standing.bounds.attempts, origin.standing.bounds.attempts) == (4, 9)
 
 
 def test_a_fork_names_the_model_to_ask_to_its_makers_and_to_its_own_forks_until_its_loop_climbs_to_another() -> None:
