@@ -30,7 +30,7 @@ class PlannedStep(Design):
     needs: tuple[Token, ...] | None = None
     """The steps whose results it is given, and waits for. None: the one that stands before it."""
     role: Token | None = None
-    """Whose workers do it, where it is not the loop's `work`; one of the loop's `roles`."""
+    """Whose workers do it, where it is not the loop's `work`; one of the loop's `makers`."""
     each: Token | None = None
     """A step whose result is a list: this one is done once for each item, side by side, which is its input. Whoever
     needs it is given the list of what they came to."""

@@ -222,8 +222,8 @@ def parsed[M: BaseModel](model: type[M], number: int, line: str) -> M:
         return model.model_validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise Unreadable(f"line {number}: {where}: {first['msg']}") from None
+        why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise Unreadable(f"line {number}: {why}") from None
 
 
 def stored_in(number: int, line: Line, goals: Set[str]) -> Stored:

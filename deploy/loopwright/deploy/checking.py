@@ -8,11 +8,12 @@ import click
 from pydantic import JsonValue
 
 from loopwright.actors.rules import ALWAYS, Breach, trail_of
-from loopwright.bus import Evaluation, connect_bus
+from loopwright.bus import Evaluation
 from loopwright.deploy.apps import load
 from loopwright.deploy.blaming import known_record
 from loopwright.deploy.evals.grading import breaches_of, judges_of, verdicts
 from loopwright.deploy.exits import Exit
+from loopwright.deploy.goals import bus_of
 from loopwright.deploy.rulefile import read_rules
 
 
@@ -20,8 +21,8 @@ async def check(goal: str, rules: Path | None, roles: Sequence[str], apps: Seque
     """Say which rules a goal's trajectory breaks, and what evaluators say of what it ended with."""
     written = read_rules(rules) if rules is not None else ()
     app = load(apps)
-    async with connect_bus() as bus, judges_of(bus, app, roles) as judges:
-        record = await known_record(bus, goal)
+    async with bus_of(goal) as (bus, name), judges_of(bus, app, roles) as judges:
+        record = await known_record(bus, name)
         said = await verdicts(bus, record, list(judges.values()))
     breaches = tuple(dict.fromkeys((*ALWAYS(trail_of(record)), *breaches_of(record, written))))
     click.echo(json.dumps(document(goal, breaches, said), indent=2) if as_json else in_words(breaches, said))

@@ -1,13 +1,12 @@
 """What the goal verbs do."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import anyio
 import click
 from pydantic import JsonValue
-from rich.console import Console
 from rich.table import Table
 
 from loopwright.actors.asking import waited_for
@@ -27,6 +26,7 @@ from loopwright.deploy.board import sparkline
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.listing import goals_on_record, row_of, where_it_stands
 from loopwright.deploy.screen import screen
+from loopwright.deploy.stdout import stdout
 from loopwright.deploy.watching import follow
 
 PATIENCE = 2.0
@@ -129,7 +129,7 @@ def sentence_of(entry: Entry) -> str:
         case Evaluation() as found:
             passed = "passed" if found.passed else "refused"
             first = found.feedback.splitlines()[0] if found.feedback else ""
-            return f"{place_of(found)}: {found.judge} {passed}, score {found.score:.2f}. {first}"
+            return f"{place_of(found)}: {found.judge} {passed}, score {found.score:.2f}. {first}".rstrip()
         case Effect() as effect:
             return f"{place_of(effect)}: {call_in_words(effect)}"
         case Ended(outcome=outcome):
@@ -183,13 +183,20 @@ async def show(goal: str, as_json: bool) -> int:
             | how_it_goes(found[0])
             | await waiting_on(bus, found[0])
         )
-        click.echo(json.dumps(row, indent=2) if as_json else "\n".join(f"{name:>10}  {row[name]}" for name in row))
+        click.echo(json.dumps(row, indent=2) if as_json else row_in_words(row))
     return Exit.DONE
 
 
 def comes_from(standing: Standing) -> dict[str, JsonValue]:
     """Return what a fork goes on from."""
     return {"fork of": f"{standing.prefix[-1].goal} at {standing.prefix[-1].seq}"} if standing.prefix else {}
+
+
+def row_in_words(row: Mapping[str, JsonValue]) -> str:
+    """Return the facts of a goal that goes on, for a person: what is not known yet is left out."""
+    known = {name.replace("_", " "): value for name, value in row.items() if value not in (None, "")}
+    told = {name: f"{value:.2f}" if isinstance(value, float) else value for name, value in known.items()}
+    return "\n".join(f"{name:>11}  {value}" for name, value in told.items())
 
 
 def how_it_goes(standing: Standing) -> dict[str, JsonValue]:
@@ -274,7 +281,7 @@ async def ls(as_json: bool) -> int:
         return Exit.DONE
     table = Table(box=None, pad_edge=False)
     for name in ("goal", "loop", "status", "reason", "score", "attempts", "opened"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")  # an id that is cut off cannot be copied
     for row in rows:
         score = row["score"]
         shown = f"{score:.2f}" if isinstance(score, float) else "-"
@@ -287,5 +294,5 @@ async def ls(as_json: bool) -> int:
             str(row["attempts"]),
             str(row["opened"]),
         )
-    Console().print(table)
+    stdout().print(table, highlight=False)
     return Exit.DONE

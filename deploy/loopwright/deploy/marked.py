@@ -83,6 +83,8 @@ class Marked:
         Raises:
             FileRefused: it does not fit.
         """
+        if not isinstance(self.data, dict):
+            raise self.refuse((), f"it holds no names and values; there is {', '.join(model.model_fields)}")
         try:
             return model.model_validate(self.data)
         except ValidationError as error:
@@ -116,6 +118,8 @@ def read_toml(path: Path, text: str) -> Read:
     """
     try:
         data = tomllib.loads(text)
+    except RecursionError:
+        raise FileRefused(path, None, "it is nested too deep to be read") from None
     except tomllib.TOMLDecodeError as error:
         found = TOML_PLACE.search(str(error))
         lines = text.splitlines() or [""]
@@ -150,6 +154,8 @@ def read_yaml(path: Path, text: str) -> Read:
         raise FileRefused(path, at[0], str(error.problem or error.context), at[1]) from None
     except YAMLError as error:
         raise FileRefused(path, None, str(error).splitlines()[0]) from None
+    except RecursionError:
+        raise FileRefused(path, None, "it is nested too deep to be read") from None
     places: dict[Where, Place] = {}
     for where, node in nodes(root) if root else ():
         places[where] = Place(node.start_mark.line + 1, node.start_mark.column + 1)

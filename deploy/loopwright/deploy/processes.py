@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from loopwright.bus import connect_bus
 from loopwright.bus.messages import Presence
 from loopwright.bus.presence import present
 from loopwright.deploy.exits import Exit
+from loopwright.deploy.stdout import stdout
 
 COLUMNS = ("role", "name", "state", "hands", "busy", "version", "age")
 
@@ -28,7 +28,7 @@ async def ls(as_json: bool) -> int:
     table = Table(*COLUMNS, box=None, pad_edge=False)
     for each in there:
         table.add_row(*row_of(each, datetime.now(UTC)))
-    Console().print(table)
+    stdout().print(table, highlight=False)
     return Exit.DONE
 
 

@@ -93,7 +93,9 @@ def read_file(path: Path) -> Portable:
         return read_portable(path.read_text(encoding="utf-8").splitlines())
     except OSError as error:
         raise FileRefused(path, None, f"it cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, Unreadable) as error:
+    except UnicodeDecodeError:
+        raise FileRefused(path, None, "it is no record of a goal: it is not UTF-8") from None
+    except Unreadable as error:
         raise FileRefused(path, None, f"it is no record of a goal: {error}") from None
 
 
@@ -134,7 +136,7 @@ async def record_named(goal: str) -> GoalRecord:
 def in_words(found: Parting) -> list[str]:
     """Return the lines that a person reads."""
     differs = f"before they began they differed in {', '.join(found.differs)}" if found.differs else "they began alike"
-    told = [f"{differs}; {found.shared} moves are the same"]
+    told = [f"{differs}; {found.shared} move{' is' if found.shared == 1 else 's are'} the same"]
     if not found.parted:
         return [*told, "they never part"]
     told += [f"{mark} at {side.seq or '-'}: {side.what}" for mark, side in (("-", found.one), ("+", found.other))]

@@ -41,8 +41,8 @@ MESSAGE = f'{{"seq":1,"time":"2026-01-01T12:00:00Z","subject":"{SUBJECT}","text"
     [
         ([], "it is empty"),
         (['{"loopwright":"suite","goal":"g1","messages":0}'], "line 1: it is no record of a goal"),
-        (["hello"], "line 1: it: Invalid JSON"),
-        (lines(MESSAGE, "[]"), "line 3: it: Input should be an object"),
+        (["hello"], "line 1: Invalid JSON"),
+        (lines(MESSAGE, "[]"), "line 3: Input should be an object"),
         (lines(MESSAGE, MESSAGE)[:-1], "it has 1 messages of 2: it was cut off"),
         (lines(MESSAGE.replace("g1", "g2")), "line 2: it is no message about the goal g1"),
         (lines(MESSAGE.replace("result", "tea")), "line 2: 'tea' is not a kind of message"),

@@ -8,8 +8,8 @@ from loopwright.actors import Loop, PlannedStep
 from loopwright.actors.decide import open_goal
 from loopwright.actors.evolve import fold
 from loopwright.bus import Entry, Subject
-from loopwright.bus.messages import Effect, Goal, Outcome, StepOrder
-from loopwright.deploy.goals import in_words, sentence_of, steps_of
+from loopwright.bus.messages import Effect, Evaluation, Goal, Outcome, StepOrder
+from loopwright.deploy.goals import in_words, row_in_words, sentence_of, steps_of
 from loopwright.deploy.listing import row_of
 
 SUBJECT = Subject.of("effect", ns="default", goal="g1", step="work", attempt=2, role="support")
@@ -19,6 +19,17 @@ def test_an_entry_says_at_which_step_where_there_may_be_several() -> None:
     subject = Subject.of("step", ns="default", role="draw", goal="g1", step="cover", attempt=2)
     order = StepOrder(goal="g1", loop="book", step="cover", attempt=2, role="draw")
     assert sentence_of(Entry(1, datetime.now(UTC), subject, order)) == "cover, attempt 2: draw is asked to work"
+
+
+def test_a_verdict_without_feedback_leaves_no_blank_behind_it() -> None:
+    subject = Subject.of("eval", ns="default", goal="g1", step="work", attempt=2, judge="lint")
+    passed = Evaluation(goal="g1", step="work", attempt=2, judge="lint", worker="w1", passed=True, score=1.0)
+    assert sentence_of(Entry(1, datetime.now(UTC), subject, passed)) == "attempt 2: lint passed, score 1.00."
+
+
+def test_a_goal_that_goes_on_shows_no_none_and_no_underscore() -> None:
+    row = {"goal": "g1", "reason": None, "score": 0.5, "waiting_on": "lint"}
+    assert row_in_words(row) == "       goal  g1\n      score  0.50\n waiting on  lint"
 
 
 def test_a_goal_shows_the_steps_that_are_under_way_and_those_that_wait() -> None:

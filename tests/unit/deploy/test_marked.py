@@ -23,7 +23,7 @@ class Shelf(BaseModel):
         ("books: []\nbooks: []\n", ':2:1: found duplicate key "books"'),
         ("books: [1\nshelves: 2\n", ":2:8: expected ',' or ']'"),
         ("books: !!python/object:os.system x\n", ":1:8: could not determine a constructor"),
-        ("", ": Input should be a valid dictionary"),
+        ("", ": it holds no names and values; there is books"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, said: str) -> None:
@@ -32,6 +32,14 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, said: str) -
     with pytest.raises(FileRefused) as refused:
         read_marked(path).validated(Shelf)
     assert f"{path}{said}" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["shelf.yaml", "shelf.toml"])
+def test_a_file_nested_too_deep_is_refused_and_not_a_traceback(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("books = " * (name == "shelf.toml") + "[" * 2_000)
+    with pytest.raises(FileRefused, match="nested too deep"):
+        read_marked(path)
 
 
 def test_a_date_stays_text_and_so_does_no(tmp_path: Path) -> None:

@@ -86,8 +86,10 @@ def accused_in(path: Path) -> list[Accused]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunRefused(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise RunRefused(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RunRefused(f"{path} cannot be read: it is not UTF-8") from None
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     return [accused(f"{path.stem}-{number}", read(line, f"{path}:{number}")) for number, line in numbered]
 
@@ -102,8 +104,8 @@ def read(line: str, place: str) -> RecordedConversation:
         return RecordedConversation.model_validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise RunRefused(f"{place} is no recorded conversation: {where}: {first['msg']}") from None
+        why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise RunRefused(f"{place} is no recorded conversation: {why}") from None
 
 
 def accused(case: str, recorded: RecordedConversation) -> Accused:

@@ -65,8 +65,8 @@ def recorded_run(path: Path, rules: Sequence[WrittenRule] = ()) -> Run:
         raise RunRefused(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise RunRefused(f"{path} is no recorded run that is known here: {where}: {first['msg']}") from None
+        why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise RunRefused(f"{path} is no recorded run that is known here: {why}") from None
     name = token_of(path.stem)
     heading = Heading(run=name, suite=name, began=began, machine="recorded elsewhere")
     return Run(heading=heading, trials=tuple(trial_of(each, rules) for each in trials))

@@ -121,8 +121,10 @@ def find_run(run: str, folder: Path) -> Run:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RunUnknown(run, path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunRefused(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise RunRefused(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RunRefused(f"{path} cannot be read: it is not UTF-8") from None
     return read_lines(text[: text.rfind("\n") + 1], path)
 
 

@@ -2,24 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 
-from rich.console import Console
 from rich.table import Table
 
 from loopwright.deploy.evals.against import Comparison
 from loopwright.deploy.evals.tally import Effort, Figure, Report, Spread, Tally
 from loopwright.deploy.screen import counted
+from loopwright.deploy.stdout import stdout
 
 WIDTH = 13
 """Columns of the names on the left."""
-WIDE = 140
-"""Columns where nobody's screen is the measure."""
 
 
 def print_report(report: Report, comparison: Comparison | None) -> None:
     """Print a run on stdout."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDE)
+    console = stdout()
     console.print(case_table(report), highlight=False)
     console.print()
     told = Table(box=None, show_header=False, pad_edge=False)

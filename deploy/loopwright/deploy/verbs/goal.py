@@ -41,8 +41,10 @@ def input_of(text: str) -> dict[str, JsonValue]:
     elif text.startswith("@"):
         try:
             text = Path(text[1:]).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise click.BadParameter(f"{text[1:]} cannot be read: {error}") from None
+        except OSError as error:
+            raise click.BadParameter(f"{text[1:]} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise click.BadParameter(f"{text[1:]} cannot be read: it is not UTF-8") from None
     try:
         found = json.loads(text)
     except ValueError:
@@ -230,7 +232,8 @@ def check(
 def import_(ctx: click.Context, path: Path, ns: str, json_: bool) -> None:
     """Put the record in FILE, which `goal export` wrote, on this bus, and print its name here.
 
-    It goes to a namespace where nobody acts on it: show, watch, why, blame, diff and export find it as NS/GOAL.
+    It goes to a namespace where nobody acts on it: show, watch, why, blame, check, diff, export and replay find it
+    as NS/GOAL.
     """
     run(ctx, travelling.import_, path, ns, json_)
 
