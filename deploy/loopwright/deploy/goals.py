@@ -189,7 +189,7 @@ async def show(goal: str, as_json: bool) -> int:
 
 def comes_from(standing: Standing) -> dict[str, JsonValue]:
     """Return what a fork goes on from."""
-    return {"fork of": f"{standing.prefix[-1].goal} at {standing.prefix[-1].seq}"} if standing.prefix else {}
+    return {"fork_of": f"{standing.prefix[-1].goal} at {standing.prefix[-1].seq}"} if standing.prefix else {}
 
 
 def row_in_words(row: Mapping[str, JsonValue]) -> str:
