@@ -120,7 +120,9 @@ async def test_a_goal_takes_its_timer_with_it_when_it_ends(
             async for entry in run:
                 if isinstance(entry.message, StepOrder):
                     break
-        assert "lw.v1.timer.default.g1.deadline" in await timers(bus)
+        with anyio.fail_after(5):
+            while "lw.v1.timer.default.g1.deadline" not in await timers(bus):  # noqa: ASYNC110 - the stream knows
+                await anyio.sleep(0.02)
         async with fleet(bus, guesser, orchestrators=0):
             await end_of(run)
     with anyio.fail_after(5):
