@@ -69,6 +69,7 @@ from loopwright.bus.messages import (
     StopReason,
     Timer,
 )
+from loopwright.bus.misfit import misfit
 
 DEADLINE = "deadline"
 BASELINE = 0
@@ -119,10 +120,10 @@ def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> St
     heard, stop = hear(standing, message, seq)
     if not heard and stop is None:
         return (), standing
-    after = fold(standing, heard) or standing
-    stop = stop or stop_at_once(after)
+    standing = fold(standing, heard) or standing
+    stop = stop or stop_at_once(standing)
     planned = stop is None and isinstance(heard[0], Planned)
-    follows, then = take_up(after, at) if planned else go_on(after, stop, at)
+    follows, then = take_up(standing, at) if planned else go_on(standing, stop, at)
     return (*heard, *follows), then
 
 
@@ -165,8 +166,7 @@ def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
     try:
         plan = Plan.model_validate_json(to_json(result.output))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        why = f"{'.'.join(str(part) for part in first['loc']) or 'it'}: {first['msg']}"
+        why = misfit(error, whole="it")
     else:
         why = next((flaw.said for flaw in (*plan.flaws(), *loop.flaws_of_makers(plan.steps))), "")
         if not why:

@@ -34,6 +34,7 @@ from loopwright.bus.messages import (
     Usage,
     Verdict,
 )
+from loopwright.bus.misfit import misfit
 from loopwright.bus.plain import JsonValue
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Trajectory
@@ -223,9 +224,7 @@ def read_as(adapter: TypeAdapter[Any], value: JsonValue, what: str, source: Sour
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        why = f"{what} does not fit: {where or 'it'}: {first['msg']}"
+        why = f"{what} does not fit: {misfit(error, whole='it')}"
         raise StepFailed(source.kind, why, source=source) from None
 
 

@@ -28,6 +28,7 @@ from loopwright.bus.messages import (
     Suspect,
     Timer,
 )
+from loopwright.bus.misfit import misfit
 from loopwright.bus.names import is_token
 from loopwright.bus.subjects import Subject
 
@@ -226,9 +227,7 @@ def validate[M: Message](model: type[M], body: JsonValue) -> M:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise Unreadable(f"{where}: {first['msg']}") from None
+        raise Unreadable(misfit(error, whole="the body")) from None
 
 
 def read_goal(data: bytes, headers: Mapping[str, str], *, loop: str, fallback_id: str) -> Goal:

@@ -18,6 +18,7 @@ from loopwright.bus.blobs import NAME, digest
 from loopwright.bus.connection import BODY, Bus
 from loopwright.bus.errors import BusError, GoalUnknown, Unreadable
 from loopwright.bus.forks import Prefix
+from loopwright.bus.misfit import misfit
 from loopwright.bus.names import Token
 from loopwright.bus.presence import present
 from loopwright.bus.stored import Stored
@@ -221,9 +222,7 @@ def parsed[M: BaseModel](model: type[M], number: int, line: str) -> M:
     try:
         return model.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-        raise Unreadable(f"line {number}: {why}") from None
+        raise Unreadable(f"line {number}: {misfit(error)}") from None
 
 
 def stored_in(number: int, line: Line, goals: Set[str]) -> Stored:

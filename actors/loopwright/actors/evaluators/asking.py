@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ValidationError
 
 from loopwright.actors.evaluators.looking import Judged, plainly
+from loopwright.bus.misfit import misfit
 from loopwright.tools.model import Turn
 
 FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.S)
@@ -27,8 +28,7 @@ async def asked[M: BaseModel](
         try:
             return shape.model_validate_json(json_in(text))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            why = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
+            why = misfit(error, whole="it")
             again = f"That cannot be read: {why}. Answer with the JSON object alone, and nothing around it."
             said += [Turn("assistant", text), Turn("user", again)]
     return None

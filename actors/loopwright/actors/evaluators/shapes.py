@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from loopwright.actors.evaluators.looking import OUTPUT, Judged, Part, built, part_of, plainly, verdict
 from loopwright.actors.work import Worker
 from loopwright.bus.messages import Json, Verdict
+from loopwright.bus.misfit import misfits
 
 MANY = 10
 """Errors that the generator is told."""
@@ -35,7 +36,7 @@ def json_schema(role: str, schema: Json, *, of: Part = OUTPUT) -> Worker:
 
     async def judge(attempt: Judged) -> Verdict:
         found = sorted(validator.iter_errors(plainly(part_of(attempt, of))), key=lambda each: each.json_path)
-        return misfits([f"{each.json_path}: {each.message[:200]}" for each in found])
+        return refusal([f"{each.json_path}: {each.message[:200]}" for each in found])
 
     return built(role, judge)
 
@@ -48,14 +49,13 @@ def fits(role: str, shape: Any, *, of: Part = OUTPUT) -> Worker:
         try:
             adapter.validate_json(json.dumps(plainly(part_of(attempt, of))))
         except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False)
-            return misfits([f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in found])
+            return refusal(misfits(error, whole="it"))
         return verdict(True)
 
     return built(role, judge)
 
 
-def misfits(errors: Sequence[str]) -> Verdict:
+def refusal(errors: Sequence[str]) -> Verdict:
     """Return the verdict on something with so many errors: each makes its score smaller."""
     shown = [*errors[:MANY], *([f"and {len(errors) - MANY} more"] if len(errors) > MANY else [])]
     return verdict(not errors, "\n".join(shown), 1 / (1 + len(errors)), errors=len(errors))

@@ -96,16 +96,18 @@ def http(
         missing = lacks(body, expects) if expects is not None else ""
         return verdict(not missing, f"GET {target}: {missing}" if missing else "", status=code)
 
-    @asynccontextmanager
-    async def client(_: Bus) -> AsyncIterator["AsyncClient"]:
-        from httpx2 import AsyncClient  # noqa: PLC0415 - only who uses it need wait for it
+    return built(role, judge, resources=partial(client, base, headers), beyond="what a service answers")
 
-        # What the environment says of proxies and passwords is not for a service that the app names itself.
-        named = AsyncClient(base_url=base, timeout=SECONDS, headers=headers, trust_env=False, follow_redirects=False)
-        async with named as opened:
-            yield opened
 
-    return built(role, judge, resources=client, beyond="what a service answers")
+@asynccontextmanager
+async def client(base: str, headers: Mapping[str, str] | None, _: Bus) -> AsyncIterator["AsyncClient"]:
+    """Make a client of a service, and close it with the body."""
+    from httpx2 import AsyncClient  # noqa: PLC0415 - only who uses it need wait for it
+
+    # What the environment says of proxies and passwords is not for a service that the app names itself.
+    named = AsyncClient(base_url=base, timeout=SECONDS, headers=headers, trust_env=False, follow_redirects=False)
+    async with named as opened:
+        yield opened
 
 
 async def answer(client: "AsyncClient", target: str) -> tuple[int, bytes]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from loopwright.actors.faults import Fault
 from loopwright.actors.faults.foreign import Said, accuse
+from loopwright.bus.misfit import misfit
 from loopwright.deploy.evals.runs import RunRefused
 
 NEAR = 3
@@ -103,9 +104,7 @@ def read(line: str, place: str) -> RecordedConversation:
     try:
         return RecordedConversation.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-        raise RunRefused(f"{place} is no recorded conversation: {why}") from None
+        raise RunRefused(f"{place} is no recorded conversation: {misfit(error)}") from None
 
 
 def accused(case: str, recorded: RecordedConversation) -> Accused:

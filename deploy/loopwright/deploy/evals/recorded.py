@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from loopwright.actors.rules import WrittenRule, rules_of
 from loopwright.bus import Usage
+from loopwright.bus.misfit import misfit
 from loopwright.deploy.evals.conversation import Said, trail_of
 from loopwright.deploy.evals.grading import graded, way_of
 from loopwright.deploy.evals.runs import Heading, Run, RunRefused
@@ -64,9 +65,7 @@ def recorded_run(path: Path, rules: Sequence[WrittenRule] = ()) -> Run:
     except OSError as error:
         raise RunRefused(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        why = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
-        raise RunRefused(f"{path} is no recorded run that is known here: {why}") from None
+        raise RunRefused(f"{path} is no recorded run that is known here: {misfit(error)}") from None
     name = token_of(path.stem)
     heading = Heading(run=name, suite=name, began=began, machine="recorded elsewhere")
     return Run(heading=heading, trials=tuple(trial_of(each, rules) for each in trials))
