@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loopwright.bus import Bus, Status
-from loopwright.bus.messages import Effect, EffectPhase, Ended
+from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.messages import Ended
 from loopwright.bus.stored import Stored
 from tests.chaos.ledger import Line, Work, open_work
 

@@ -15,9 +15,10 @@ from loopwright.actors.orchestrator import follows
 from loopwright.actors.standing import Standing
 from loopwright.actors.suspects import ENOUGH
 from loopwright.actors.unserved import UNSERVED, roles_waited_for
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.envelope import read_at
 from loopwright.bus.letters import REASON
-from loopwright.bus.messages import Due, Effect, EffectPhase, Ended, Message, Outcome, StepOrder, StopReason, Timer
+from loopwright.bus.messages import Due, Ended, Message, Outcome, StepOrder, StopReason, Timer
 from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, NOBODY, TIMERS, Subject
 from tests.simulation.broker import Broker

@@ -24,7 +24,8 @@ from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
-from loopwright.bus.messages import Effect, EffectPhase, StepOrder, Usage
+from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.messages import StepOrder, Usage
 
 DIGITS = 32
 """Hexadecimal digits of a digest; enough for no two calls of an attempt to share one."""

@@ -21,8 +21,9 @@ from loopwright.actors.purse import refuse_if_spent
 from loopwright.actors.showing import Showing
 from loopwright.actors.stale import Calls
 from loopwright.bus.connection import LEASE, Bus
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import GuardLost
-from loopwright.bus.messages import Effect, EffectPhase, Failure, FailureClass, FaultClass, Json, StepOrder, Usage
+from loopwright.bus.messages import Failure, FailureClass, FaultClass, Json, StepOrder, Usage
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject
 from loopwright.tools.errors import Misuse, ToolFailed

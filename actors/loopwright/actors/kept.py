@@ -5,8 +5,9 @@ from typing import Any, cast
 import structlog
 
 from loopwright.actors.errors import StepFailed
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import Unreadable
-from loopwright.bus.messages import Effect, EffectPhase, FailureClass, FaultClass, Json, Source
+from loopwright.bus.messages import FailureClass, FaultClass, Json, Source
 from loopwright.bus.plain import plain
 from loopwright.tools.errors import ToolError, ToolFailed
 from loopwright.tools.tool import Tool

@@ -13,7 +13,8 @@ from itertools import zip_longest
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from loopwright.actors.faults.recorded import GoalRecord, Tried
-from loopwright.bus.messages import EffectPhase, Usage
+from loopwright.bus.effects import EffectPhase
+from loopwright.bus.messages import Usage
 
 OPEN = frozenset({EffectPhase.HELD, EffectPhase.CLAIMED})
 """Entries that say that something is about to be done."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from loopwright.actors.errors import StepFailed
 from loopwright.actors.fingerprint import of_output
-from loopwright.bus.messages import Effect, FailureClass
+from loopwright.bus.effects import Effect
+from loopwright.bus.messages import FailureClass
 from loopwright.tools.tool import Tool
 
 STALE = 5

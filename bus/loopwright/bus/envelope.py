@@ -13,11 +13,11 @@ from typing import NamedTuple, cast
 from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json
 
+from loopwright.bus.effects import Effect
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import (
     Cancel,
     Due,
-    Effect,
     Ended,
     Evaluation,
     Goal,

@@ -189,52 +189,6 @@ class Result(Message):
     seconds: Amount = 0.0
 
 
-class EffectPhase(StrEnum):
-    """How far a call inside an attempt has come."""
-
-    HELD = "held"  #: no call: a worker took the attempt over, and whoever held it before can write no more
-    CLAIMED = "claimed"  #: it is about to be made, and may change the world
-    DONE = "done"  #: it was made, and answered
-    FAILED = "failed"  #: it was made, and refused: nothing has happened
-    RELEASED = "released"  #: it was claimed, and has not happened
-    RAISED = "raised"  #: it has changed nothing and was not answered; it is made again when it is asked for again
-
-
-class Effect(Message):
-    """One entry of an attempt's effect record: what became of a call that is not to be made twice."""
-
-    kind: Literal["effect"] = "effect"
-    goal: Token
-    step: Token
-    attempt: int = Field(ge=0)
-    role: Token
-    phase: EffectPhase
-    worker: str = ""
-    delivery: Count = 1
-    """The how manieth to hold the attempt its worker is."""
-    what: Literal["ask", "call"] | None = None
-    """A model is asked, or a tool is called."""
-    name: str = ""
-    """The model's name, or the tool's."""
-    call: str = ""
-    """Digest of what is asked for; the same call has the same."""
-    occurrence: Count = 0
-    """Counts the same call in one attempt, from one."""
-    key: str = ""
-    """What the tool can tell the call by, however often it hears of it."""
-    arguments: Json | None = None
-    """What a tool is called with, for whoever has to find out what happened."""
-    offered: tuple[str, ...] = ()
-    """The tools that the role may call; stands where a model is asked first."""
-    shown: dict[str, float] = Field(default_factory=dict[str, float])
-    """How much of each tool's answer since the last question stands in this one word by word, by the call's digest."""
-    answer: JsonValue = None
-    failure: Text = ""
-    source: Source | None = None
-    """Where a call that failed or raised went wrong."""
-    usage: Usage = Usage()
-
-
 class Verdict(Message):
     """What an evaluator thinks of a result."""
 

@@ -17,8 +17,9 @@ from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import nobody_serves, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import GoalUnknown, Unreadable
-from loopwright.bus.messages import Effect, EffectPhase, Ended, Evaluation, Result, StepOrder
+from loopwright.bus.messages import Ended, Evaluation, Result, StepOrder
 from loopwright.bus.names import is_token
 from loopwright.bus.presence import unserved
 from loopwright.bus.subjects import Subject

@@ -17,8 +17,9 @@ from loopwright.actors.suspects import ENOUGH, Suspects
 from loopwright.bus import Bus, FailureClass, Outcome, Run, StopReason, Trajectory, Usage, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import LoopwrightError
-from loopwright.bus.messages import Allowance, Effect, EffectPhase, StepOrder
+from loopwright.bus.messages import Allowance, StepOrder
 from loopwright.bus.subjects import LOOP, Subject, orders_for
 from loopwright.deploy.embedded import Server
 from loopwright.tools import Done, IdempotencyKey, Misuse, NotDone, Tool, ToolError, ToolFailed, tool

@@ -11,7 +11,7 @@ from loopwright.actors import Loop, Step, Worker, worker
 from loopwright.actors.loop import Bounds
 from loopwright.bus import Bus, Outcome, StopReason, connect_bus
 from loopwright.bus.client import Goals
-from loopwright.bus.messages import Effect
+from loopwright.bus.effects import Effect
 from loopwright.tools import Tool, tool
 from loopwright.tools.model import Answer, Turn
 

@@ -20,8 +20,9 @@ from loopwright.actors.memory import Memory
 from loopwright.actors.remembering import author_of
 from loopwright.bus import Bus, FailureClass, Outcome, Run, Trajectory, board, connect_bus, lessons
 from loopwright.bus.client import Goals
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.memories import Author, Noted
-from loopwright.bus.messages import Effect, EffectPhase, Json, StepOrder
+from loopwright.bus.messages import Json, StepOrder
 from loopwright.bus.streams import BOARD_STREAM
 from loopwright.bus.subjects import LOOP, Subject
 from loopwright.deploy.embedded import Server

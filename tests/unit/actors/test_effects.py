@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopwright.actors.effects import EffectRecord, Place, Run, digest_of, in_doubt, key_of
-from loopwright.bus.messages import Effect, EffectPhase, StepOrder, Usage
+from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.messages import StepOrder, Usage
 
 CLAIMED, DONE, FAILED, RELEASED = EffectPhase.CLAIMED, EffectPhase.DONE, EffectPhase.FAILED, EffectPhase.RELEASED
 ORDER = StepOrder(goal="g1", loop="shop", step="work", attempt=1, role="support")

@@ -8,7 +8,8 @@ from loopwright.actors import Loop, PlannedStep
 from loopwright.actors.decide import open_goal
 from loopwright.actors.evolve import fold
 from loopwright.bus import Entry, Subject
-from loopwright.bus.messages import Effect, Evaluation, Goal, Outcome, StepOrder
+from loopwright.bus.effects import Effect
+from loopwright.bus.messages import Evaluation, Goal, Outcome, StepOrder
 from loopwright.deploy.goals import in_words, row_in_words, sentence_of, steps_of
 from loopwright.deploy.listing import row_of
 

@@ -11,7 +11,8 @@ from loopwright.actors.faults.fault import Contract, Fault
 from loopwright.actors.faults.proposals import plainly, same, values_in
 from loopwright.actors.faults.recorded import GoalRecord, Tried, is_done
 from loopwright.actors.showing import stands_in
-from loopwright.bus.messages import EffectPhase, Failure, FailureClass, FaultClass
+from loopwright.bus.effects import EffectPhase
+from loopwright.bus.messages import Failure, FailureClass, FaultClass
 
 AT_FIRST_SIGHT: dict[FailureClass, tuple[FaultClass, float]] = {
     FailureClass.TRANSIENT: (FaultClass.ENVIRONMENT, 0.6),

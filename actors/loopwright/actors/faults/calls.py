@@ -10,7 +10,8 @@ from loopwright.actors.faults.fault import Contract, Fault
 from loopwright.actors.faults.proposals import Proposal, proposals, same, same_arguments
 from loopwright.actors.faults.recorded import GoalRecord, Seen, Tried, is_done
 from loopwright.actors.showing import pieces_of, stands_in
-from loopwright.bus.messages import Effect, EffectPhase, FailureClass, FaultClass
+from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.messages import FailureClass, FaultClass
 
 WHOLE = 0.95
 """Share of an answer from which on it counts as shown."""

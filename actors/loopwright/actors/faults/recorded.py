@@ -11,18 +11,8 @@ from typing import NamedTuple
 
 from loopwright.actors.decision import Decision
 from loopwright.actors.loop import Bounds, Loop
-from loopwright.bus.messages import (
-    Cancel,
-    Effect,
-    EffectPhase,
-    Ended,
-    Evaluation,
-    Failure,
-    Goal,
-    Outcome,
-    Result,
-    StepOrder,
-)
+from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.messages import Cancel, Ended, Evaluation, Failure, Goal, Outcome, Result, StepOrder
 from loopwright.bus.trajectory import Entry
 
 

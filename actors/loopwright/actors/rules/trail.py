@@ -8,7 +8,8 @@ from loopwright.actors.faults import GoalRecord
 from loopwright.actors.faults.recorded import Seen, Tried, is_done
 from loopwright.actors.plan import PLAN
 from loopwright.actors.voting import Ballot, Tally
-from loopwright.bus.messages import Effect, EffectPhase, Json, Status
+from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.messages import Json, Status
 from loopwright.bus.plain import JsonValue
 
 HAPPENED = frozenset({EffectPhase.CLAIMED, EffectPhase.DONE})

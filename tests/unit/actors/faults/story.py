@@ -6,9 +6,8 @@ from typing import Any
 from loopwright.actors import Loop
 from loopwright.actors.faults import GoalRecord
 from loopwright.actors.faults.recorded import Seen, attempts
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import (
-    Effect,
-    EffectPhase,
     Ended,
     Evaluation,
     Failure,

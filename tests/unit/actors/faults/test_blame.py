@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from loopwright.actors.faults import Contract, blame_of, why_of
 from loopwright.actors.faults.answers import AT_FIRST_SIGHT
 from loopwright.actors.faults.recorded import GoalRecord
-from loopwright.bus.messages import EffectPhase, Failure, FailureClass, FaultClass, Source, Status, StopReason
+from loopwright.bus.effects import EffectPhase
+from loopwright.bus.messages import Failure, FailureClass, FaultClass, Source, Status, StopReason
 from tests.unit.actors.faults.story import Story, of_a_call
 
 CALL = json.dumps({"calls": [{"tool": "stock", "arguments": {"article": "bolt"}}]})

@@ -7,7 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from loopwright.actors.faults.recorded import Seen
 from loopwright.actors.rules import Trail, WrittenRule, rules_of, trail_of
-from loopwright.bus.messages import Cancel, EffectPhase, FailureClass, FaultClass, Source, Status, StopReason
+from loopwright.bus.effects import EffectPhase
+from loopwright.bus.messages import Cancel, FailureClass, FaultClass, Source, Status, StopReason
 from tests.unit.actors.faults.story import Story
 
 RULES = TypeAdapter(list[WrittenRule])
