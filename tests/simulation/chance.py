@@ -151,6 +151,8 @@ class Plan:
     """Goals that may wait."""
     late: float
     """Seconds until anybody serves one of the roles."""
+    hands: int
+    """Messages of a kind that an orchestrator handles at once."""
 
     @property
     def is_prompt(self) -> bool:
@@ -179,6 +181,7 @@ class Plan:
             goals=dice.choice([1, 1, 1, 1, 2, 3]),
             room=dice.choice([1, 2, 10]),
             late=0.0 if calm else dice.choice([0.0] * 6 + [5.0, 60.0]),
+            hands=dice.choice([1, 4, 16]),
         )
 
 

@@ -176,7 +176,7 @@ class World:
         self.auditor = Auditor(self.broker, self.script, self.tell, self)
         self.goals = [f"g{number}" for number in range(plan.goals)]
         self.processes = [
-            Process(self, f"orchestrator{n}", orchestrator(self.design)) for n in range(plan.orchestrators)
+            Process(self, f"orchestrator{n}", orchestrator(self.design, plan.hands)) for n in range(plan.orchestrators)
         ]
         for role in self.design.roles:
             count = (
@@ -333,9 +333,9 @@ def leaves_of(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def orchestrator(design: Loop) -> Callable[[Process], Act]:
+def orchestrator(design: Loop, hands: int) -> Callable[[Process], Act]:
     """Return what an orchestrator's process does."""
-    return lambda _: lambda bus, stopping: Orchestrator(bus, {design.name: design}).run(stopping)
+    return lambda _: lambda bus, stopping: Orchestrator(bus, {design.name: design}, hands=hands).run(stopping)
 
 
 def workplace(role: str) -> Callable[[Process], Act]:

@@ -53,9 +53,10 @@ INLINE = 32 * 1024
 class Orchestrator:
     """One process's share in running every goal."""
 
-    def __init__(self, bus: Bus, loops: Mapping[str, Loop]) -> None:
+    def __init__(self, bus: Bus, loops: Mapping[str, Loop], *, hands: int = HANDS) -> None:
         self._bus = bus
         self._loops = loops
+        self._hands = hands
         self._ledger = Ledger(bus)
         self._leases = Leases()
         self._suspects = Suspects(bus)
@@ -75,7 +76,7 @@ class Orchestrator:
             keeping.start_soon(self._leases.keep, name="leases")
             async with anyio.create_task_group() as tasks:
                 for inbox, handle in ((goals, self.take_goal), (answers, self.take_answer), (timers, self.take_answer)):
-                    tasks.start_soon(partial(serve, inbox, handle, hands=HANDS, stopping=stopping))
+                    tasks.start_soon(partial(serve, inbox, handle, hands=self._hands, stopping=stopping))
             keeping.cancel_scope.cancel()
 
     async def take_goal(self, delivery: Delivery) -> None:
