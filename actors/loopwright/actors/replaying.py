@@ -16,6 +16,7 @@ from loopwright.actors.events import Event, Forked, Opened, Over
 from loopwright.actors.evolve import fold
 from loopwright.actors.forking import open_fork
 from loopwright.actors.ledger import Known
+from loopwright.actors.rerunning import Rerun
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import Unserved
 from loopwright.bus.messages import Cancel, Due, Evaluation, Message, Result, StopReason
@@ -50,6 +51,13 @@ class Replayed(BaseModel):
     skipped: tuple[int, ...] = ()
     """Where the others stand: what they were made on is not on record, or cannot be read."""
     otherwise: tuple[Otherwise, ...] = ()
+    steps: tuple[Rerun, ...] | None = None
+    """What today's workers make of the orders; None where they were not asked."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether today's code goes another way anywhere."""
+        return bool(self.otherwise) or any(each.differs for each in self.steps or ())
 
 
 def replayed(decisions: Sequence[Known], entries: Sequence[Entry]) -> Replayed:

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -12,13 +14,15 @@ from loopwright.actors.faults import GoalRecord
 from loopwright.actors.forking import prefix_of, stood_at
 from loopwright.actors.ledger import known_of
 from loopwright.actors.parting import Parting, Side, parting
-from loopwright.actors.replaying import replayed
-from loopwright.bus import Trajectory, connect_bus
+from loopwright.actors.replaying import Replayed, replayed
+from loopwright.actors.rerunning import Came, Rerun, orders_in, rerun
+from loopwright.bus import Entry, Trajectory, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.forks import Fork
 from loopwright.bus.portable import Portable, lines_of, put_back, read_portable, taken_out
-from loopwright.deploy.blaming import known_record
+from loopwright.deploy.apps import App, AppRefused, load
+from loopwright.deploy.blaming import first_line, known_record
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
 from loopwright.deploy.marked import FileRefused
@@ -106,21 +110,67 @@ async def diff(one: str, other: str, as_json: bool) -> int:
     return Exit.DONE
 
 
-async def replay(goal: str, as_json: bool) -> int:
-    """Show where today's code would decide otherwise than is on record."""
+async def replay(goal: str, workers: bool, apps: Sequence[str], as_json: bool) -> int:
+    """Show where today's code would decide otherwise than is on record; with `workers`, or answer otherwise."""
+    app = load(apps) if workers else App()
+
+    def tell(each: Rerun) -> None:
+        if not as_json:
+            click.echo(rerun_line(each))
+
     async with bus_of(goal) as (bus, name):
         await wait_until_known(known_by_name(bus, name), PATIENCE)
-        found = replayed(await known_of(bus, name), await Trajectory(bus, name).so_far())
-    if as_json:
-        click.echo(found.model_dump_json(indent=2))
-    else:
-        for each in found.otherwise:
-            click.echo(f"{each.seq:>8}  decision {each.number}: {each.then}; today: {each.now}")
-        skipped = f", {len(found.skipped)} cannot be made again" if found.skipped else ""
-        click.echo(
-            f"{found.replayed} of {found.decisions} decisions: {len(found.otherwise)} come out otherwise{skipped}"
-        )
-    return Exit.NOT_CONVERGED if found.otherwise else Exit.DONE
+        entries = await Trajectory(bus, name).so_far()
+        found = replayed(await known_of(bus, name), entries)
+        if not as_json:
+            click.echo("".join(f"{line}\n" for line in otherwise_lines(found)), nl=False)
+        if workers:
+            refuse_strangers(app, entries)
+            found = found.model_copy(update={"steps": await rerun(bus, app.workers, entries, tell)})
+    click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(summary(found)))
+    return Exit.NOT_CONVERGED if found.differs else Exit.DONE
+
+
+def refuse_strangers(app: App, entries: Sequence[Entry]) -> None:
+    """Raise if a goal has orders, and none of them is for anybody here.
+
+    Raises:
+        AppRefused: so it is; to say that nothing differs would be misleading.
+    """
+    roles = dict.fromkeys(each.order.role for each in orders_in(entries))
+    if roles and not any(role in app.workers for role in roles):
+        raise AppRefused(f"Nobody here serves {', '.join(roles)}. Name the module of the goal's workers with --app.")
+
+
+def otherwise_lines(found: Replayed) -> Iterator[str]:
+    """Yield a line for each decision that comes out otherwise."""
+    for each in found.otherwise:
+        yield f"{each.seq:>8}  decision {each.number}: {each.then}; today: {each.now}"
+
+
+def rerun_line(each: Rerun) -> str:
+    """Return what today's code makes of an order, in a line."""
+    where = f"{each.seq:>8}  {each.step}, attempt {each.attempt}, {each.role}: "
+    match each.came:
+        case Came.SAME:
+            return f"{where}same"
+        case Came.PARTS:
+            return f"{where}parts at call {each.call}: it {first_line(each.now)}; {first_line(each.then)}"
+        case Came.OTHER:
+            return f"{where}other answer: {each.now}; then: {each.then}"
+        case Came.UNTOLD:
+            return f"{where}cannot be told: {each.now}"
+
+
+def summary(found: Replayed) -> Iterator[str]:
+    """Yield what a replay comes to."""
+    skipped = f", {len(found.skipped)} cannot be made again" if found.skipped else ""
+    yield f"{found.replayed} of {found.decisions} decisions: {len(found.otherwise)} come out otherwise{skipped}"
+    if found.steps is not None:
+        came = Counter(each.came for each in found.steps)
+        untold = f", {came[Came.UNTOLD]} cannot be told" if came[Came.UNTOLD] else ""
+        same = f"{came[Came.SAME]} of {len(found.steps)} answers are the same"
+        yield f"{same}, {came[Came.PARTS]} part, {came[Came.OTHER]} are others{untold}"
 
 
 async def record_named(goal: str) -> GoalRecord:

@@ -177,14 +177,23 @@ def diff(ctx: click.Context, one: str, other: str, json_: bool) -> None:
 
 @goal.command()
 @click.argument("goal_", metavar="GOAL")
+@click.option("--workers", is_flag=True, help="Run the workers' and the evaluators' code again as well.")
+@app_option
+@sandbox_option
 @json_option
 @click.pass_context
-def replay(ctx: click.Context, goal_: str, json_: bool) -> None:
+def replay(ctx: click.Context, goal_: str, workers: bool, apps: tuple[str, ...], sandbox: str, json_: bool) -> None:
     """Make every decision on GOAL once more by today's code, and show which come out otherwise; then exit code 3.
 
-    Nobody is asked and nothing is written: what was heard then is read from the record.
+    Nobody is asked and nothing is written: what was heard then is read from the record. With --workers each order goes
+    to today's handler, those of --app included, and its calls are answered from the record, as is what it reads of
+    memory and of the past; a call that is not there is where it goes another way, and there it is stopped. What a
+    handler does past its step is really done.
     """
-    run(ctx, travelling.replay, goal_, json_)
+    if apps and not workers:
+        raise click.UsageError("--app names workers: add --workers to have their code run again.")
+    os.environ[SANDBOX] = sandbox
+    run(ctx, travelling.replay, goal_, workers, apps, json_)
 
 
 @goal.command()
