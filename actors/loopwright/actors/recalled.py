@@ -17,7 +17,8 @@ from loopwright.actors.effects import Place
 from loopwright.actors.errors import Retriable, StepFailed
 from loopwright.actors.holding import Holding
 from loopwright.bus.connection import Bus
-from loopwright.bus.messages import Effect, EffectPhase, FailureClass, Json, StepOrder
+from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.messages import FailureClass, Json, StepOrder
 from loopwright.bus.plain import JsonValue
 from loopwright.tools.model import LanguageModel, Turn
 from loopwright.tools.tool import Tool

@@ -19,9 +19,10 @@ from loopwright.actors.errors import Retriable
 from loopwright.actors.recalled import Halt, Recalled, in_json
 from loopwright.actors.work import Worker
 from loopwright.bus.connection import Bus
+from loopwright.bus.effects import Effect
 from loopwright.bus.errors import BusError
 from loopwright.bus.hindsight import Hindsight, refused
-from loopwright.bus.messages import Effect, Evaluation, Failure, FailureClass, Result, StepOrder
+from loopwright.bus.messages import Evaluation, Failure, FailureClass, Result, StepOrder
 from loopwright.bus.trajectory import Entry
 
 SHOWN = 200

@@ -10,9 +10,8 @@ from loopwright.actors.comparing import facts, first_difference
 from loopwright.actors.errors import Retriable, StepFailed
 from loopwright.actors.recalled import anew
 from loopwright.actors.rerunning import orders_in, was_cut_off
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import (
-    Effect,
-    EffectPhase,
     Failure,
     FailureClass,
     FaultClass,
