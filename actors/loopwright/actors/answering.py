@@ -55,12 +55,17 @@ async def answer(
         said = await answered(bus, worker, order, resources, holding)
         if (doubt := await holding.doubt()) is not None:
             said = failed(bus, order, doubt, said.usage)
+        await holding.children.settle_all()
     except LeaseLost:
         log.info("lease.lost", goal=order.goal)
         return None
-    seconds = anyio.current_time() - began
-    usage = at_least(said.usage, holding.spent) + Usage(worker_seconds=seconds)
-    return said.model_copy(update={"seconds": seconds, "usage": usage})
+    return accounted(said, holding, anyio.current_time() - began)
+
+
+def accounted(said: Result | Evaluation, holding: Holding, seconds: float) -> Result | Evaluation:
+    """Return an answer with all that it took, in that many seconds; the attempt's goals are counted here only."""
+    usage = at_least(said.usage, holding.spent) + holding.children.spent + Usage(worker_seconds=seconds)
+    return said.model_copy(update={"seconds": seconds, "usage": usage, "aside": holding.children.aside})
 
 
 def at_least(told: Usage, recorded: Usage) -> Usage:

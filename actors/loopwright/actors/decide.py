@@ -14,7 +14,7 @@ waited for (a duplicate, a late message, an answer to an attempt that is settled
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -73,9 +73,9 @@ from loopwright.bus.misfit import misfit
 
 DEADLINE = "deadline"
 BASELINE = 0
-HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage")
+HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage", "aside")
 """What a decision keeps of a verdict; what it says in words stays where it is."""
-OF_THE_GOAL = frozenset({StopReason.TOKENS, StopReason.COST, StopReason.ATTEMPTS})
+OF_THE_GOAL = frozenset(StopReason(each) for each in ("tokens", "cost", "tool_calls", "steps", "attempts"))
 """Reasons that a goal has as a whole; the others are one step's."""
 MAKERS_ALONE = {"best": None, "hint": "", "model": None, "tried": None}
 """What an evaluator is not told: it judges each attempt by itself."""
@@ -96,6 +96,8 @@ def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...
         refusal = Stop(StopReason.REJECTED, why, status=Status.REJECTED)
     elif goal.hops > MAX_HOPS:
         refusal = Stop(StopReason.HOPS, f"It is {goal.hops} messages from its first cause; {MAX_HOPS} is the limit.")
+    elif goal.parent is not None and standing.ends <= at:
+        refusal = deadline_reached(standing)
     else:
         refusal = spent_up(standing)
     if refusal:
@@ -152,13 +154,13 @@ def hear_result(standing: Standing, result: Result, seq: int) -> tuple[Event, ..
     if attempt is None or attempt.phase is not Phase.WORKING:
         return ()
     if result.failure is not None:
-        return (
-            Failed(step=standing.place, attempt=attempt.number, failure=result.failure, seq=seq, usage=result.usage),
-        )
+        told = {"attempt": attempt.number, "seq": seq, "usage": result.usage, "aside": result.aside}
+        return (Failed.of(step=standing.place, failure=result.failure, **told),)
     if standing.step == PLAN:
         return (hear_plan(standing.loop, result, seq),)
     made = of_output(result.output)
-    return (Produced.of(step=standing.place, attempt=attempt.number, size=result.size, made=made, usage=result.usage),)
+    told = {"size": result.size, "made": made, "usage": result.usage, "aside": result.aside}
+    return (Produced.of(step=standing.place, attempt=attempt.number, **told),)
 
 
 def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
@@ -170,9 +172,9 @@ def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
     else:
         why = next((flaw.said for flaw in (*plan.flaws(), *loop.flaws_of_makers(plan.steps))), "")
         if not why:
-            return Planned(attempt=result.attempt, steps=plan.steps, usage=result.usage)
+            return Planned(attempt=result.attempt, steps=plan.steps, usage=result.usage, aside=result.aside)
     failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {why}")
-    return Failed(attempt=result.attempt, failure=failure, seq=seq, usage=result.usage)
+    return Failed(attempt=result.attempt, failure=failure, seq=seq, usage=result.usage, aside=result.aside)
 
 
 def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Event, ...]:
@@ -181,14 +183,8 @@ def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Eve
     if attempt is None or verdict.judge not in attempt.waiting:
         return ()
     if verdict.failure is not None:
-        told = {
-            "step": standing.place,
-            "attempt": attempt.number,
-            "judge": verdict.judge,
-            "seq": seq,
-            "usage": verdict.usage,
-        }
-        return (Failed(failure=verdict.failure, **told),)
+        told = {"attempt": attempt.number, "judge": verdict.judge, "usage": verdict.usage, "aside": verdict.aside}
+        return (Failed.of(step=standing.place, failure=verdict.failure, seq=seq, **told),)
     kept = {name: getattr(verdict, name) for name in HEARD}
     found = "" if verdict.passed else of_failure(verdict.judge, verdict.feedback)
     return (Judged.of(step=standing.place, **kept, found=found, seq=seq),)
@@ -301,8 +297,7 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
     for event in events:
         match event:
             case Opened() | Forked() if not standing.over:
-                at = event.at + timedelta(seconds=standing.bounds.deadline)
-                yield Timer(goal=standing.goal.goal, id=DEADLINE, at=at)
+                yield Timer(goal=standing.goal.goal, id=DEADLINE, at=standing.ends)
                 if isinstance(event, Forked):
                     yield from ordered_anew(evolve(None, event))
             case Began() | Produced() | Judged() | Failed():

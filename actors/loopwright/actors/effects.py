@@ -13,6 +13,9 @@ A run of the handler, the first or a later one, in this process or another, goes
 call that is DONE is answered from it, one that FAILED fails again as often as it did, and what is not found is made.
 An occurrence is used up by its answer only, so that a call which raised, or was given up, is the same call when it is
 made again. CLAIMED outside a run means that nobody knows: such a call is never made again before somebody does.
+
+A goal that the attempt submits is told by its id. It is RESERVED, with what is set aside for it, and DONE once the
+attempt has heard how it ended.
 """
 
 import hashlib
@@ -24,6 +27,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
+from loopwright.actors.purse import EMPTY, Purse, purse_of
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import StepOrder, Usage
 
@@ -61,11 +65,38 @@ class EffectRecord:
         """Calls of which nobody knows yet whether they happened."""
         self.done: dict[Place, Effect] = {}
         self.failed: dict[Place, list[Effect]] = {}
+        self.goals: dict[str, Effect] = {}
+        """What was said last of each goal that was submitted, by its id."""
         self.spent = NOTHING
         """What all calls took together."""
 
+    @property
+    def spent_by_goals(self) -> Usage:
+        """What the goals took together of which the end was heard."""
+        return sum((effect.usage for effect in self.goals.values()), NOTHING)
+
+    @property
+    def aside(self) -> Purse:
+        """What is set aside for goals."""
+        aside = EMPTY
+        for effect in self.goals.values():
+            aside = aside.plus(purse_of(effect.aside)) if effect.aside else aside
+        return aside
+
+    @property
+    def committed(self) -> Usage:
+        """What was spent, by calls and goals, and what goals may still spend."""
+        if not self.goals:
+            return self.spent
+        aside = self.aside
+        told = {"tokens_in": aside.tokens, "cost": aside.cost, "tool_calls": aside.tool_calls, "steps": aside.steps}
+        return self.spent + self.spent_by_goals + Usage.of(**told)
+
     def take(self, effect: Effect) -> None:
         """Take in one entry."""
+        if effect.what == "goal":
+            self.goals[effect.key] = effect
+            return
         place = Place(effect.call, effect.occurrence)
         match effect.phase:
             case EffectPhase.HELD:
@@ -77,7 +108,7 @@ class EffectRecord:
                 self.done[place] = effect
             case EffectPhase.FAILED:
                 self.failed.setdefault(place, []).append(effect)
-            case EffectPhase.RELEASED | EffectPhase.RAISED:
+            case EffectPhase.RELEASED | EffectPhase.RAISED | EffectPhase.RESERVED:
                 pass
         self.claimed.pop(place, None)
         made = effect.what == "call" and effect.phase in {EffectPhase.DONE, EffectPhase.FAILED}

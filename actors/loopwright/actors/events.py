@@ -13,7 +13,7 @@ from loopwright.actors.ladder import Rung
 from loopwright.actors.loop import Loop
 from loopwright.actors.plan import PlannedStep
 from loopwright.actors.standing import Standing
-from loopwright.bus.messages import Failure, Goal, Json, Outcome, StopReason, Usage
+from loopwright.bus.messages import Allowance, Failure, Goal, Json, Outcome, StopReason, Usage
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -57,6 +57,8 @@ class Produced(Frozen):
     made: str = ""
     """What tells the output from every other."""
     usage: Usage = Usage()
+    aside: Allowance | None = None
+    """What may still be spent on behalf of whoever said it."""
 
 
 class Planned(Frozen):
@@ -66,6 +68,8 @@ class Planned(Frozen):
     attempt: int
     steps: tuple[PlannedStep, ...]
     usage: Usage = Usage()
+    aside: Allowance | None = None
+    """What may still be spent on behalf of whoever said it."""
 
 
 class Judged(Frozen):
@@ -84,6 +88,8 @@ class Judged(Frozen):
     seq: int = 0
     """Where it was said: the message's place in the stream."""
     usage: Usage = Usage()
+    aside: Allowance | None = None
+    """What may still be spent on behalf of whoever said it."""
 
 
 class Failed(Frozen):
@@ -97,6 +103,8 @@ class Failed(Frozen):
     seq: int = 0
     """Where it was said: the message's place in the stream."""
     usage: Usage = Usage()
+    aside: Allowance | None = None
+    """What may still be spent on behalf of whoever said it."""
 
 
 class Escalated(Frozen):

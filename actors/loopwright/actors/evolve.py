@@ -26,10 +26,11 @@ from loopwright.actors.fingerprint import of_failure, together
 from loopwright.actors.measured import Measured
 from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
 from loopwright.actors.plan import PLAN, WORK
+from loopwright.actors.purse import purse_of
 from loopwright.actors.standing import FRESH, Attempt, Best, Doing, Standing, part_of
 from loopwright.actors.voting import NEVER_OUTVOTED, Ballot, Tally
 from loopwright.bus.forks import ForkPoint
-from loopwright.bus.messages import FailureClass, Usage
+from loopwright.bus.messages import FailureClass
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -115,7 +116,7 @@ def begin(standing: Standing, number: int) -> Standing:
         attempt = Attempt.of(number=number, phase=Phase.WORKING)
     if standing.bounds.width > 1 or standing.beside:
         slots = standing.bounds.width * (1 + len(standing.beside)) - len(standing.everywhere)
-        attempt = attempt.but(purse=standing.room.shared(max(1, slots)))
+        attempt = attempt.but(purse=standing.room.shared(max(1, slots), standing.loop.takes))
     return standing.but(
         under_way=(*standing.under_way, attempt),
         begun=max(standing.begun, number),
@@ -126,7 +127,7 @@ def begin(standing: Standing, number: int) -> Standing:
 def produce(standing: Standing, event: Produced) -> Standing:
     """Hand an attempt's result to every evaluator."""
     evaluators = standing.loop.panel.everybody
-    standing = spent(standing, event.usage, event.attempt, steps=len(evaluators))
+    standing = spent(standing, event, steps=len(evaluators))
     return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
 
 
@@ -140,7 +141,7 @@ def opened(event: Opened) -> Standing:
 
 def plan(standing: Standing, event: Planned) -> Standing:
     """Take the plan, and go to the steps that need nothing."""
-    standing = moved(spent(standing, event.usage, event.attempt), event.attempt, Mark.PLANNED)
+    standing = moved(spent(standing, event), event.attempt, Mark.PLANNED)
     standing = dropped(standing, event.attempt)
     return onward(standing, *entered(event.steps, standing.bounds.fan_out, standing.before))
 
@@ -196,7 +197,7 @@ def replan(standing: Standing, event: Replanned) -> Standing:
 
 def judge(standing: Standing, event: Judged) -> Standing:
     """Note what an evaluator said."""
-    standing = spent(standing, event.usage, event.attempt)
+    standing = spent(standing, event)
     attempt = known(standing, event.attempt)
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
@@ -297,7 +298,7 @@ def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
 
 def fail(standing: Standing, event: Failed) -> Standing:
     """Close an attempt that has nothing to show; neither an exhausted generator nor an empty purse is a failure."""
-    standing = spent(standing, event.usage, event.attempt)
+    standing = spent(standing, event)
     attempt = known(standing, event.attempt)
     if event.judge is not None and attempt.phase is Phase.JUDGING and event.failure.kind not in NEVER_OUTVOTED:
         abstention = Ballot(role=event.judge)
@@ -341,9 +342,14 @@ def dropped(standing: Standing, number: int, **noted: object) -> Standing:
     return standing.but(**noted, under_way=under_way)
 
 
-def spent(standing: Standing, usage: Usage, number: int, *, steps: int = 0) -> Standing:
-    """Add to what was spent, out of an attempt's purse, and to what was handed out."""
-    attempt = known(standing, number)
-    if attempt.purse is not None:
-        standing = replaced(standing, attempt.but(purse=attempt.purse.less(usage)))
+def spent(standing: Standing, event: Produced | Planned | Judged | Failed, *, steps: int = 0) -> Standing:
+    """Add to what was spent, out of an attempt's purse, to what is set aside for good, and to what was handed out."""
+    attempt, usage = known(standing, event.attempt), event.usage
+    purse = attempt.purse.less(usage) if attempt.purse is not None else None
+    if event.aside is not None:
+        aside = purse_of(event.aside)
+        standing = standing.but(set_aside=standing.set_aside.plus(aside))
+        purse = purse.without(aside) if purse is not None else None
+    if purse is not None:
+        standing = replaced(standing, attempt.but(purse=purse))
     return standing.but(usage=standing.usage + usage, steps=standing.steps + steps)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import anyio
 import structlog
 
+from loopwright.actors.children import Children
 from loopwright.actors.effects import EffectRecord, Place, Run, digest_of, in_doubt, key_of
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
 from loopwright.actors.kept import SENTENCE, given, kept, not_allowed, readable, said, sentence_of
@@ -33,7 +34,7 @@ from loopwright.tools.tool import Done, NotDone, Tool
 
 log = structlog.get_logger()
 
-type What = Literal["ask", "call"]
+type What = Literal["ask", "call", "goal"]
 
 RECONCILE = 10.0
 """Seconds that finding out about one call may take."""
@@ -74,6 +75,7 @@ class Holding:
         self._record = EffectRecord()
         self._run = Run(self._record)
         self._showing = Showing()
+        self.children = Children(bus, order, self._record, self._put, self._entry, self._look_first)
         self.met = Met()
         """What its calls have met."""
         self.calls = Calls()
@@ -183,7 +185,7 @@ class Holding:
         with self._run.taking(digest_of("ask", name, [[turn.role, turn.text] for turn in turns])) as place:
             effect = self._run.recall(place)
             if effect is None:
-                refuse_if_spent(self._order.left, self.spent, calls=False)
+                refuse_if_spent(self._order.left, self._record.committed, calls=False)
                 effect = await self._asked(model, turns, name, place, shown)
             return Answer(str(effect.answer), effect.usage.tokens_in, effect.usage.tokens_out)
 
@@ -214,7 +216,7 @@ class Holding:
             effect = self._run.recall(place)
             again = effect is None and self.calls.knows(place.call)
             if effect is None:
-                refuse_if_spent(self._order.left, self.spent, calls=True)
+                refuse_if_spent(self._order.left, self._record.committed, calls=True)
                 await self._make(tool, read, written, place)
                 effect = self._run.recall(place)
             assert effect is not None, "how a call ended is on record"

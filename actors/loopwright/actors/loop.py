@@ -10,7 +10,7 @@ from loopwright.actors.person import Person
 from loopwright.actors.plan import PlannedStep, flaws_between
 from loopwright.actors.recovery import FIXED, RECOVERIES, Recovery
 from loopwright.actors.voting import Panel, Vote
-from loopwright.bus.messages import FailureClass, Limits, Seconds
+from loopwright.bus.messages import Allowance, FailureClass, Limits, Seconds
 from loopwright.bus.names import Token
 
 
@@ -50,6 +50,12 @@ class Bounds(Design):
         """Return these bounds with what a goal has set for itself."""
         given = limits.model_dump(include=set(Limits.model_fields), exclude_none=True)
         return Bounds(**(self.model_dump() | given))
+
+    def within(self, left: Allowance) -> "Bounds":
+        """Return these bounds where no more is left for the goal, which may be nothing."""
+        pairs = ((name, getattr(self, name), value) for name, value in left if name in Bounds.model_fields)
+        lower = {name: value for name, own, value in pairs if value is not None and (own is None or value < own)}
+        return self.model_copy(update=lower)
 
 
 class Loop(Design):

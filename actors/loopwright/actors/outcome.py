@@ -5,9 +5,10 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from loopwright.actors.course import finished
+from loopwright.actors.purse import EMPTY
 from loopwright.actors.standing import Standing
 from loopwright.actors.stopping import Stop
-from loopwright.bus.messages import TEXT, Outcome
+from loopwright.bus.messages import TEXT, Allowance, Outcome
 
 
 def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
@@ -30,6 +31,7 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
         false_successes=standing.false_successes,
         seconds=max(0.0, (at - standing.opened).total_seconds()),
         usage=standing.usage,
+        set_aside=set_aside(standing),
         fault=None if standing.is_met else standing.last_failure if standing.failures else None,
         evidence={**stop.evidence, **where(standing), **forked(standing), **shown(standing, stop)},
         unverified=unverified(standing),
@@ -41,6 +43,14 @@ def shown(standing: Standing, stop: Stop) -> dict[str, JsonValue]:
     seqs: list[JsonValue] = [seq for seq in (*standing.measured.shown, stop.seq) if seq]
     told: dict[str, JsonValue] = {"under_way": sum(len(each.under_way) for each in standing.doing)}
     return told | ({"messages": seqs} if seqs else {})
+
+
+def set_aside(standing: Standing) -> Allowance | None:
+    """Return what may have been spent besides, at most: by attempts that were left behind, or are under way still."""
+    aside = standing.set_aside
+    for attempt in standing.everywhere:
+        aside = aside.plus(attempt.purse or standing.room)
+    return None if aside == EMPTY else aside.left(standing.bounds)
 
 
 def scored(standing: Standing) -> float:

@@ -16,7 +16,7 @@ from loopwright.actors.faults.recorded import GoalRecord, Tried
 from loopwright.bus.effects import EffectPhase
 from loopwright.bus.messages import Usage
 
-OPEN = frozenset({EffectPhase.HELD, EffectPhase.CLAIMED})
+OPEN = frozenset({EffectPhase.HELD, EffectPhase.CLAIMED, EffectPhase.RESERVED})
 """Entries that say that something is about to be done."""
 
 

@@ -5,6 +5,10 @@ of another. Each order may spend what its purse holds, evaluators that are asked
 says was spent is taken out of it. What is left when the attempt is settled is free again. One that is left behind may
 go on spending, unheard: its purse is set aside for good. A worker refuses a call once its purse is empty; so a goal
 spends more than its budget by the calls that were in flight then, and by no more.
+
+What an attempt sets aside for a goal of its own comes out of its purse, and what that goal did not need goes back when
+the attempt hears of its end. So the budget of a goal covers the whole tree of goals below it. How many attempts it may
+make each goal says for itself: over the tree, that is counted in `steps`.
 """
 
 import math
@@ -12,7 +16,7 @@ import math
 from loopwright.actors.errors import StepFailed
 from loopwright.actors.frozen import Frozen
 from loopwright.actors.loop import Bounds
-from loopwright.bus.messages import FIGURE, Allowance, FailureClass, Usage
+from loopwright.bus.messages import FIGURE, Allowance, FailureClass, Limits, Usage
 
 
 class Purse(Frozen):
@@ -22,11 +26,12 @@ class Purse(Frozen):
     cost: float = 0.0
     """US dollars."""
     tool_calls: int = 0
+    steps: int = 0
+    """Pieces of work that goals of its own may hand out; nothing, where nobody counts them."""
 
     def less(self, usage: Usage) -> "Purse":
         """Return what is left once this was spent."""
-        spent = Purse.of(tokens=usage.tokens_in + usage.tokens_out, cost=usage.cost, tool_calls=usage.tool_calls)
-        return self.without(spent)
+        return self.without(spent_in(usage))
 
     def without(self, other: "Purse") -> "Purse":
         """Return what is left once the other is taken out; nothing is the least."""
@@ -34,6 +39,7 @@ class Purse(Frozen):
             tokens=max(0, self.tokens - other.tokens),
             cost=max(0.0, self.cost - other.cost),
             tool_calls=max(0, self.tool_calls - other.tool_calls),
+            steps=max(0, self.steps - other.steps),
         )
 
     def plus(self, other: "Purse") -> "Purse":
@@ -42,14 +48,19 @@ class Purse(Frozen):
             tokens=self.tokens + other.tokens,
             cost=self.cost + other.cost,
             tool_calls=self.tool_calls + other.tool_calls,
+            steps=self.steps + other.steps,
         )
 
-    def shared(self, ways: int) -> "Purse":
-        """Return one of so many equal parts; where there is anything, it is something."""
+    def shared(self, ways: int, takes: int) -> "Purse":
+        """Return one of so many equal parts; where there is anything, it is something.
+
+        Of the steps those that the attempt `takes` itself come first: it needs them, and they are not in its purse.
+        """
         return Purse.of(
             tokens=math.ceil(self.tokens / ways),
             cost=self.cost / ways,
             tool_calls=math.ceil(self.tool_calls / ways),
+            steps=max(0, self.steps - takes) // ways,
         )
 
     @property
@@ -60,20 +71,59 @@ class Purse(Frozen):
     def left(self, bounds: Bounds, ways: int = 1) -> Allowance:
         """Return what one of so many who spend at once is told that it may spend."""
         calls = self.tool_calls // ways if bounds.tool_calls is not None else None
-        return Allowance.of(tokens=self.tokens // ways, cost=self.cost / ways, tool_calls=calls)
+        steps = self.steps // ways if bounds.steps is not None else None
+        return Allowance.of(tokens=self.tokens // ways, cost=self.cost / ways, tool_calls=calls, steps=steps)
 
 
 EMPTY = Purse()
 
 
-def unspent(bounds: Bounds, usage: Usage, aside: Purse) -> Purse:
-    """Return what is left of a goal's budget once so much was spent and set aside; nothing is the least."""
+def spent_in(usage: Usage) -> Purse:
+    """Return what a usage takes out of a purse."""
+    tokens = usage.tokens_in + usage.tokens_out
+    return Purse.of(tokens=tokens, cost=usage.cost, tool_calls=usage.tool_calls, steps=usage.steps)
+
+
+def purse_of(aside: Allowance) -> Purse:
+    """Return the purse that holds what was set aside; where nobody counts, that is nothing."""
+    calls, steps = aside.tool_calls or 0, aside.steps or 0
+    return Purse.of(tokens=aside.tokens, cost=aside.cost, tool_calls=calls, steps=steps)
+
+
+def unspent(bounds: Bounds, usage: Usage, aside: Purse, steps: int) -> Purse:
+    """Return what is left of a goal's budget once so much was spent and set aside; nothing is the least.
+
+    `steps` are those that it has taken itself, and those that what is under way may still take.
+    """
     calls = FIGURE if bounds.tool_calls is None else bounds.tool_calls
     return Purse.of(
+        steps=0 if bounds.steps is None else max(0, bounds.steps - usage.steps - aside.steps - steps),
         tokens=max(0, bounds.tokens - usage.tokens_in - usage.tokens_out - aside.tokens),
         cost=max(0.0, bounds.cost - usage.cost - aside.cost),
         tool_calls=max(0, calls - usage.tool_calls - aside.tool_calls),
     )
+
+
+def share_for_a_goal(left: Allowance, committed: Usage, limits: Limits) -> Allowance:
+    """Return what an attempt sets aside for a goal of its own: what the goal's limits name, as far as that is there.
+
+    Of what they do not name it is half of what is left, so that neither the attempt nor its next goal goes without.
+
+    Raises:
+        StepFailed: nothing is left of something.
+    """
+    spent, shares = spent_in(committed), dict[str, float]()
+    for what in Purse.model_fields:
+        there, named = getattr(left, what), getattr(limits, what)
+        if there is None:
+            continue
+        free = there - getattr(spent, what)
+        if free <= 0:
+            why = f"nothing is left of the {what.replace('_', ' ')} for a goal of its own"
+            raise StepFailed(FailureClass.SPENT, why)
+        half = free / 2 if what == "cost" else (free + 1) // 2
+        shares[what] = half if named is None else min(named, free)
+    return Allowance.of(**shares)
 
 
 def refuse_if_spent(left: Allowance | None, spent: Usage, *, calls: bool) -> None:

@@ -115,8 +115,11 @@ class Recalled(Holding):
 
 
 def tells(effect: Effect) -> bool:
-    """Tell whether an entry says something to the handler: that a claim was let go without a word does not."""
-    return effect.phase is not EffectPhase.RELEASED or bool(effect.failure)
+    """Tell whether an entry says something to the handler: that a claim was let go without a word does not.
+
+    Nor does what a goal came to: that is read where the goal is on record.
+    """
+    return effect.what != "goal" and (effect.phase is not EffectPhase.RELEASED or bool(effect.failure))
 
 
 def anew(effect: Effect) -> Exception:

@@ -139,8 +139,11 @@ def differences(known: Known, made: tuple[tuple[Event, ...], Standing | None]) -
 
 
 def told(events: Sequence[Event]) -> list[dict[str, object]]:
-    """Return events as they are compared; when a timer fired is not on record, nor how long a goal took until then."""
-    return [each.model_dump(mode="json", exclude={"outcome": {"seconds"}}) for each in events]
+    """Return events as they are compared; when a timer fired is not on record, nor how long a goal took until then.
+
+    What was set aside at the end the first versions did not tell.
+    """
+    return [each.model_dump(mode="json", exclude={"outcome": {"seconds", "set_aside"}}) for each in events]
 
 
 def in_words(events: Sequence[Event]) -> str:

@@ -5,7 +5,7 @@ stand `beside` it, each as it was left. An event tells its step, which is brough
 step is written as if there were no other, and a goal with one step after the other pays nothing for what it lacks.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -134,8 +134,16 @@ class Standing(Doing):
 
     @cached_property
     def bounds(self) -> Bounds:
-        """When this goal stops."""
-        return self.loop.bounds.under(self.goal.limits)
+        """When this goal stops; no later than whoever set something aside for it allows."""
+        bounds, parent = self.loop.bounds.under(self.goal.limits), self.goal.parent
+        return bounds if parent is None or parent.left is None else bounds.within(parent.left)
+
+    @property
+    def ends(self) -> datetime:
+        """When its time is up."""
+        at = self.opened + timedelta(seconds=self.bounds.deadline)
+        until = self.goal.parent.until if self.goal.parent else None
+        return at if until is None else min(at, until)
 
     @property
     def doing(self) -> tuple[Doing, ...]:
@@ -178,7 +186,8 @@ class Standing(Doing):
     @property
     def room(self) -> Purse:
         """What is neither spent nor in anybody's purse."""
-        room = unspent(self.bounds, self.usage, self.set_aside)
+        steps = 0 if self.bounds.steps is None else self.steps + self.owed
+        room = unspent(self.bounds, self.usage, self.set_aside, steps)
         for attempt in self.everywhere:
             room = room.without(attempt.purse) if attempt.purse else room
         return room

@@ -159,11 +159,11 @@ def budgets_spent(standing: Standing) -> Iterator[Stop]:
         yield Stop(
             StopReason.TOOL_CALLS, why, evidence=figures_of("tool_calls", calls, bounds.tool_calls, aside.tool_calls)
         )
-    steps = standing.steps + standing.owed
-    if bounds.steps is not None and steps + standing.loop.takes > bounds.steps:
+    if bounds.steps is not None and standing.room.steps < standing.loop.takes:
+        steps = standing.steps + standing.owed + spent.steps
         more = f"another attempt takes {standing.loop.takes} more"
         why = f"{steps:,} steps are taken, the budget was {bounds.steps:,}, and {more}."
-        yield Stop(StopReason.STEPS, why, evidence={"steps": steps, "limit": bounds.steps})
+        yield Stop(StopReason.STEPS, why, evidence=figures_of("steps", steps, bounds.steps, aside.steps))
     if standing.attempts >= bounds.attempts:
         why = f"All {bounds.attempts} attempts are used up."
         yield Stop(StopReason.ATTEMPTS, why, evidence={"attempts": standing.attempts, "limit": bounds.attempts})
@@ -186,6 +186,8 @@ def failing(standing: Standing) -> Stop:
 def deadline_reached(standing: Standing) -> Stop:
     """Return the stop at the deadline."""
     seconds = standing.bounds.deadline
+    if standing.goal.parent is not None:
+        seconds = max(0.0, min(seconds, (standing.ends - standing.opened).total_seconds()))
     return Stop(StopReason.DEADLINE, f"Its {seconds:g} seconds ran out.", evidence={"deadline": seconds})
 
 

@@ -7,8 +7,6 @@ async def support(step: Step[Ticket]) -> Resolution: ...
 async def policy(attempt: Attempt[Ticket, Resolution]) -> Verdict: ...
 """
 
-import hashlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from loopwright.actors.errors import StepFailed
 from loopwright.actors.holding import Holding
 from loopwright.actors.remembering import Board, Lessons
-from loopwright.bus.client import Goals, Run
+from loopwright.bus.client import Run
 from loopwright.bus.connection import Bus
 from loopwright.bus.messages import (
     Allowance,
@@ -85,8 +83,8 @@ class Step[I]:
 
     @property
     def spent(self) -> Usage:
-        """What the calls of this attempt took so far, each counted once."""
-        return self.holding.spent
+        """What the calls of this attempt took so far, each counted once, and its goals that have ended."""
+        return self.holding.spent + self.holding.children.spent
 
     @property
     def board(self) -> Board:
@@ -127,13 +125,16 @@ class Step[I]:
         and an attempt that wants several names them. It is one message further from the first cause than this step, and
         a chain that is too long ends with the reason `hops`.
 
+        It lives on what this attempt may spend. Of tokens, cost, tool calls and steps it gets what its `limits` name,
+        as far as that is left, and half of what is left where they name nothing; its time ends no later than that of
+        this goal. Once its run has told how it ended, what it did not need may be spent again; of one that has not
+        ended when the attempt does, all that it was given counts as spent. It is called off when this attempt is.
+
         Raises:
-            IntakeFull: too many goals wait.
+            StepFailed: nothing is left for it.
+            Retriable: too many goals wait.
         """
-        order = self.order
-        told = json.dumps([order.goal, order.step, order.attempt, order.role, loop, name])
-        id_ = f"g{hashlib.sha256(told.encode()).hexdigest()[:20]}"
-        return await Goals(self.bus).submit(loop, input, goal=id_, limits=limits, hops=order.hops + 1)
+        return await self.holding.children.submit(loop, input, name=name, limits=limits)
 
     def past(self, after: int = 0) -> Trajectory:
         """Return the record of the loop so far: results and evaluations, behind a sequence number.

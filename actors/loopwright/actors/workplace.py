@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import structlog
 
-from loopwright.actors.answering import answer, failed
+from loopwright.actors.answering import accounted, answer, failed
 from loopwright.actors.dead import bury
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.holding import Holding
@@ -127,7 +127,8 @@ class Workplace:
         doubt = holding.open_claim()
         kind = FailureClass.IN_DOUBT if doubt else FailureClass.CRASHED
         failure = Failure(kind=kind, message=f"{why}. {doubt}".strip(". "))
-        await self._put_on_record(order, failed(self._bus, order, failure, holding.spent), delivery)
+        await holding.children.settle_all()
+        await self._put_on_record(order, accounted(failed(self._bus, order, failure), holding, 0.0), delivery)
 
     async def _read(self, delivery: Delivery) -> StepOrder:
         subject = Subject.parse(delivery.subject)
@@ -193,6 +194,7 @@ class Workplace:
                 said = await answer(self._bus, self._worker, order, self._resources, holding)
         if called_off.cancelled_caught:
             log.info("step.called_off", in_doubt=holding.open_claim())
+            await holding.children.call_off()
             await delivery.done()
             return
         if said is not None:

@@ -15,7 +15,7 @@ from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import validate
 from loopwright.bus.errors import GoalUnknown, Unreadable
 from loopwright.bus.forks import Fork
-from loopwright.bus.messages import Cancel, Ended, Goal, Json, Limits, Outcome
+from loopwright.bus.messages import Cancel, Ended, Goal, Json, Limits, Outcome, Parent
 from loopwright.bus.names import GoalId, new_goal_id
 from loopwright.bus.opening import connect_bus
 from loopwright.bus.stored import Stored
@@ -139,11 +139,12 @@ class Goals:
         limits: Limits | Json | None = None,
         fork: Fork | None = None,
         hops: int = 0,
+        parent: Parent | None = None,
     ) -> Run:
         """Publish a goal and return once the broker has stored it. The same `goal` twice is one goal.
 
         With a `fork` it goes on from a place on another's record, with that one's input where its own is empty. `hops`
-        counts the messages between it and its first cause.
+        counts the messages between it and its first cause. A `parent` is the attempt on whose behalf it is submitted.
 
         Raises:
             Unreadable: the id or the loop's name cannot stand in a subject, or what they say is not a goal.
@@ -154,7 +155,8 @@ class Goals:
         subject = Subject.of("goal", ns=self.bus.ns, loop=loop)
         Subject.of("event", ns=self.bus.ns, goal=id_)
         given = {"input": as_json(input), "acceptance": as_json(acceptance), "limits": as_json(limits or {})}
-        given |= ({"fork": as_json(fork)} if fork else {}) | ({"hops": hops} if hops else {})
+        given |= {"fork": as_json(fork)} if fork else {}
+        given |= ({"hops": hops} if hops else {}) | ({"parent": as_json(parent)} if parent else {})
         await self.bus.ends.listen()
         await self.bus.publish(subject, validate(GivenGoal, {"goal": id_, "loop": loop, **given}), id=id_)
         return Run(self.bus, id_, new=True)

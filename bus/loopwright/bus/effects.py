@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from loopwright.bus.messages import Count, Json, Message, Source, Text, Usage
+from loopwright.bus.messages import Allowance, Count, Json, Message, Source, Text, Usage
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -15,6 +15,7 @@ class EffectPhase(StrEnum):
 
     HELD = "held"  #: no call: a worker took the attempt over, and whoever held it before can write no more
     CLAIMED = "claimed"  #: it is about to be made, and may change the world
+    RESERVED = "reserved"  #: a goal is about to be submitted, and what it may spend is set aside
     DONE = "done"  #: it was made, and answered
     FAILED = "failed"  #: it was made, and refused: nothing has happened
     RELEASED = "released"  #: it was claimed, and has not happened
@@ -33,16 +34,16 @@ class Effect(Message):
     worker: str = ""
     delivery: Count = 1
     """The how manieth to hold the attempt its worker is."""
-    what: Literal["ask", "call"] | None = None
-    """A model is asked, or a tool is called."""
+    what: Literal["ask", "call", "goal"] | None = None
+    """A model is asked, a tool is called, or a goal is submitted."""
     name: str = ""
-    """The model's name, or the tool's."""
+    """The model's name, the tool's, or that of the goal's loop."""
     call: str = ""
     """Digest of what is asked for; the same call has the same."""
     occurrence: Count = 0
     """Counts the same call in one attempt, from one."""
     key: str = ""
-    """What the tool can tell the call by, however often it hears of it."""
+    """What the tool can tell the call by, however often it hears of it; or the goal."""
     arguments: Json | None = None
     """What a tool is called with, for whoever has to find out what happened."""
     offered: tuple[str, ...] = ()
@@ -54,3 +55,5 @@ class Effect(Message):
     source: Source | None = None
     """Where a call that failed or raised went wrong."""
     usage: Usage = Usage()
+    aside: Allowance | None = None
+    """What is set aside for a goal; once it has ended, what may still be spent of that unheard."""

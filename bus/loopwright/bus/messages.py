@@ -1,59 +1,31 @@
-"""What actors say: one frozen model a kind of message.
-
-Unknown fields are kept, so that a message of a newer minor version travels through older processes unharmed.
-"""
+"""What actors say: one frozen model a kind of message."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from loopwright.bus.failing import FailureClass as FailureClass  # noqa: PLC0414 - others find it here
 from loopwright.bus.failing import FaultClass as FaultClass  # noqa: PLC0414 - and this
 from loopwright.bus.forks import Fork, Prefix
+from loopwright.bus.message import FIGURE as FIGURE  # noqa: PLC0414 - others find it here
+from loopwright.bus.message import KEPT as KEPT  # noqa: PLC0414 - and this
+from loopwright.bus.message import TEXT as TEXT  # noqa: PLC0414 - and this
+from loopwright.bus.message import Amount as Amount  # noqa: PLC0414 - and this
+from loopwright.bus.message import Count as Count  # noqa: PLC0414 - and this
+from loopwright.bus.message import Json as Json  # noqa: PLC0414 - and this
+from loopwright.bus.message import Message as Message  # noqa: PLC0414 - and this
+from loopwright.bus.message import Seconds as Seconds  # noqa: PLC0414 - and this
+from loopwright.bus.message import Text as Text  # noqa: PLC0414 - and this
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
+from loopwright.bus.spending import Allowance as Allowance  # noqa: PLC0414 - others find it here
+from loopwright.bus.spending import Limits as Limits  # noqa: PLC0414 - and this
+from loopwright.bus.spending import Parent as Parent  # noqa: PLC0414 - and this
+from loopwright.bus.spending import Usage as Usage  # noqa: PLC0414 - and this
 from loopwright.bus.stops import Status as Status  # noqa: PLC0414 - others find it here
 from loopwright.bus.stops import StopReason as StopReason  # noqa: PLC0414 - and this
-from loopwright.bus.values import Value
-
-type Json = dict[str, JsonValue]
-TEXT = 65_536
-"""Characters of a text for people."""
-FIGURE = 10**15
-"""The largest number that anybody may report; sums stay there."""
-KEPT = 30 * 24 * 3600.0
-"""Seconds that a record is kept, so that nothing may take longer."""
-Text = Annotated[str, Field(max_length=TEXT)]
-Count = Annotated[int, Field(ge=0, le=FIGURE)]
-Amount = Annotated[float, Field(ge=0.0, le=FIGURE)]
-Seconds = Annotated[float, Field(gt=0, le=KEPT)]
-
-
-class Message(Value):
-    """A frozen value that travels between actors."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Usage(Message):
-    """What was spent; sums over attempts."""
-
-    model_calls: Count = 0
-    tool_calls: Count = 0
-    tokens_in: Count = 0
-    tokens_out: Count = 0
-    cost: Amount = 0.0
-    """US dollars, 0 where the price is not known."""
-    candidates: Count = 0
-    """Distinct proposals that were evaluated."""
-    worker_seconds: Amount = 0.0
-    """Wall-clock seconds that workers spent."""
-
-    def __add__(self, other: "Usage") -> "Usage":
-        ours, theirs = self.__dict__, other.__dict__
-        return Usage.of(**{name: min(ours[name] + theirs[name], FIGURE) for name in ours})
 
 
 class Source(Message):
@@ -78,40 +50,6 @@ class Failure(Message):
     """Where it came from; None where nobody could tell at once."""
 
 
-class Limits(Message):
-    """What a goal may spend, and when it counts as stuck. None: the loop's own figure."""
-
-    attempts: int | None = Field(default=None, ge=1, le=FIGURE)
-    """Attempts after the baseline."""
-    deadline: Seconds | None = None
-    """Seconds from acceptance to the end; held by the broker."""
-    step_timeout: Seconds | None = None
-    """Seconds that one attempt of one worker may take."""
-    patience: int | None = Field(default=None, ge=1, le=FIGURE)
-    """Distinct proposals without a better score before the loop counts as stuck."""
-    width: int | None = Field(default=None, ge=1, le=64)
-    """Attempts that may be under way at once."""
-    tokens: int | None = Field(default=None, ge=1, le=FIGURE)
-    """Tokens in and out, all attempts together."""
-    cost: float | None = Field(default=None, gt=0, le=FIGURE)
-    """US dollars, all attempts together."""
-    tool_calls: int | None = Field(default=None, ge=1, le=FIGURE)
-    """Tool calls, all attempts together."""
-    steps: int | None = Field(default=None, ge=1, le=FIGURE)
-    """Pieces of work handed out, evaluations included."""
-
-
-class Allowance(Message):
-    """What may still be spent."""
-
-    tokens: Count = 0
-    """In and out."""
-    cost: Amount = 0.0
-    """US dollars."""
-    tool_calls: Count | None = None
-    """None: as many as it takes."""
-
-
 class Goal(Message):
     """What somebody wants done."""
 
@@ -128,6 +66,8 @@ class Goal(Message):
     """Messages between this goal and the first cause."""
     fork: Fork | None = None
     """Where it goes on from another goal; what it does not bring itself is as it was there."""
+    parent: Parent | None = None
+    """The attempt on whose behalf it was submitted, if one was."""
 
 
 class Output(Message):
@@ -186,6 +126,9 @@ class Result(Message):
     """Distinct proposals in the output."""
     failure: Failure | None = None
     usage: Usage = Usage()
+    """What it took, goals of its own included that have ended."""
+    aside: Allowance | None = None
+    """What may still be spent on its behalf, by goals of its own of which it has heard no more."""
     seconds: Amount = 0.0
 
 
@@ -217,6 +160,8 @@ class Evaluation(Verdict):
     worker: str = ""
     failure: Failure | None = None
     """Set when the evaluator itself could not do its work."""
+    aside: Allowance | None = None
+    """As in a result."""
     seconds: Amount = 0.0
 
 
@@ -274,6 +219,8 @@ class Outcome(Message):
     seconds: float = 0.0
     """From acceptance to the end, by the broker's clock."""
     usage: Usage = Usage()
+    set_aside: Allowance | None = None
+    """What may have been spent besides, at most, by attempts that were left behind and by goals of theirs."""
     fault: Failure | None = None
     """What kept it from succeeding, where one failure did."""
     evidence: Json = Field(default_factory=dict[str, JsonValue])

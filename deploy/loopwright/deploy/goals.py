@@ -152,6 +152,10 @@ def call_in_words(effect: Effect) -> str:
             return f"{effect.worker} goes on where another worker was lost"
         case EffectPhase.CLAIMED:
             return f"{effect.role} calls {effect.name}"
+        case EffectPhase.RESERVED:
+            return f"{effect.role} submits {effect.key}, of the loop {effect.name}"
+        case EffectPhase.DONE if effect.what == "goal":
+            return f"{effect.key} has ended"
         case EffectPhase.RELEASED:
             return f"{effect.name} has not happened"
         case EffectPhase.FAILED:
