@@ -41,6 +41,7 @@ def connected(terminal: Terminal, station: Station) -> Terminal:
         (["something"], "No such command 'something'."),
         (["worker"], "Missing argument 'ROLES...'."),
         (["goal", "submit", "repair", "@nowhere"], "nowhere cannot be read"),
+        (["goal", "submit", "repair", "{bad"], "it begins as JSON does and is none: Expecting property name"),
         (["worker", "nobody"], "Nobody here serves the role nobody; there is accept, code, search, test."),
         (["worker", "test", "--app", "no.such"], "The app no.such cannot be imported: No module named 'no'."),
         (["orchestrator", "--app", "json"], "The module json has no Loop, no @worker and no @evaluator."),

@@ -47,7 +47,9 @@ async def test_a_person_looks_at_what_goals_have_learned_and_has_some_of_it_forg
         "memory ls --goal g1",
         "memory show plan --goal g1 --json",
     )
-    forgot, unknown = await several(there, "memory forget tax gone --yes --json", "memory show plan --goal g2")
+    forgot, unknown, nowhere = await several(
+        there, "memory forget tax gone --yes --json", "memory show plan --goal g2", "memory ls --goal imported/g2"
+    )
 
     rows = [line.split() for line in listed.out.splitlines()]
     assert [row[0] for row in rows] == ["lesson", "cents", "tax"]
@@ -66,4 +68,8 @@ async def test_a_person_looks_at_what_goals_have_learned_and_has_some_of_it_forg
     assert unknown.code == 5
     assert unknown.sentence.startswith(
         "loopwright: There is no plan on the board of the goal g2. `loopwright memory ls"
+    )
+    assert (nowhere.code, nowhere.sentence) == (
+        5,
+        "loopwright: Nothing is on record for the goal g2. `loopwright goal ls` shows what is.",
     )

@@ -61,7 +61,7 @@ async def test_a_person_approves_exactly_what_was_shown_or_refuses_it_or_answers
         first, question = await until_asked(station.terminal, ("g1", "boss", 1), ("g2", "owner", 1))
         shown = await run("ask", "g1")
         denied = await run("deny", "g1", first["digest"][:12], "--why", "too much")
-        answered = await run("answer", "g2", question["digest"], '{"one": 1}')
+        answered = await run("answer", "g2", question["digest"], '{"one": 1}', "--json")
         second, judged = await until_asked(station.terminal, ("g1", "boss", 2), ("g2", "boss", 1))
         late = await run("approve", "g1", first["digest"])
         approved = await run("approve", "g1", second["digest"])
@@ -71,6 +71,15 @@ async def test_a_person_approves_exactly_what_was_shown_or_refuses_it_or_answers
     assert '"note": "a\\u202eb"' in shown.out
     assert f"loopwright approve g1 {first['digest'][:12]}" in shown.out
     assert [each.code for each in (denied, answered, approved)] == [0, 0, 0]
+    assert denied.out == "boss has refused attempt 1 at the step work of g1\n"
+    assert answered.document == {
+        "schema_version": 1,
+        "goal": "g2",
+        "digest": question["digest"],
+        "role": "owner",
+        "step": "work",
+        "attempt": 1,
+    }
     assert second["output"]["amount"] == 2
     assert (late.code, late.sentence) == (
         5,

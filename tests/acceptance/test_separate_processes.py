@@ -118,13 +118,15 @@ async def test_a_goal_can_be_watched_for_a_while_and_called_off(station: Station
     watched = await connected.run("goal", "watch", name, "--timeout", "0.5")
     shown = await connected.run("goal", "show", name, "--json")
     cancelled = await connected.run("goal", "cancel", name, "--why", "Enough.")
+    again = await connected.run("goal", "cancel", name, "--json")
     outcome = await connected.run("goal", "show", name, "--json")
     ended = await connected.run("goal", "watch", name)
 
     assert watched.code == 124
     assert watched.sentence == f"loopwright: {name} has not ended within 0.5 seconds; it goes on."
     assert shown.document["status"] == "working"
-    assert (cancelled.code, cancelled.sentence) == (0, "canceled (cancelled)")
+    assert (cancelled.code, cancelled.out) == (0, "canceled (cancelled)\n")
+    assert again.document == {"schema_version": 1, "goal": name, "status": "canceled", "reason": "cancelled"}
     assert (outcome.document["status"], outcome.document["why"]) == ("canceled", "Enough.")
     assert ended.code == 4
 

@@ -18,7 +18,7 @@ class Bounds(Design):
     """When a loop stops; a goal's own `Limits` come before these."""
 
     attempts: int = Field(default=30, ge=1)
-    """Attempts after the baseline."""
+    """Attempts after the baseline, at all steps together; one at a plan is one of them."""
     deadline: Seconds = 600.0
     """Seconds from acceptance to the end."""
     step_timeout: Seconds = 120.0
@@ -110,6 +110,11 @@ class Loop(Design):
         return 1 + len(self.checks) + len(self.judges) + (self.acceptance is not None)
 
     @property
+    def least(self) -> int:
+        """The attempts that a goal takes at least: one at its plan, where somebody writes it, and one at each step."""
+        return (self.plan is not None) + max(1, sum(step.each is None for step in self.steps))
+
+    @property
     def roles(self) -> tuple[Token, ...]:
         """Every role that some process has to serve."""
         return tuple(role for _, role in self.parts() if role not in self.people)
@@ -136,6 +141,9 @@ class Loop(Design):
         if self.bounds.steps is not None and self.bounds.steps < self.takes:
             why = f"an attempt takes {self.takes} steps, and it may take {self.bounds.steps}: nothing can be accepted."
             yield Flaw(("bounds", "steps"), why)
+        if self.bounds.attempts < self.least:
+            why = f"a goal takes {self.least} attempts at least, and it may take {self.bounds.attempts}."
+            yield Flaw(("bounds", "attempts"), why)
         yield from flaws_between(self.steps)
         yield from self.flaws_of_makers(self.steps)
         if self.steps and self.plan:

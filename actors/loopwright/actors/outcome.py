@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from loopwright.actors.course import finished
 from loopwright.actors.purse import EMPTY
-from loopwright.actors.standing import Standing
+from loopwright.actors.standing import Doing, Standing
 from loopwright.actors.stopping import Stop
 from loopwright.bus.messages import TEXT, Allowance, Outcome
 
@@ -108,14 +108,22 @@ def checked_by_acceptance(standing: Standing) -> bool:
 def unverified(standing: Standing) -> str:
     """Return what nobody checked about the best attempt, and what was left undone."""
     told: list[str] = []
-    best, under_way = standing.best, sum(len(each.under_way) for each in standing.doing)
-    if best and not standing.is_met:
-        found = f": {', '.join(best.without)} did not pass it" if best.without else ""
-        told.append(f"The best attempt did not pass {standing.loop.panel.in_words()}{found}.")
-    elif best and not checked_by_acceptance(standing):
+    under_way = sum(len(each.under_way) for each in standing.doing)
+    if not standing.is_met:
+        told += [not_passed(standing, each) for each in standing.doing if not each.accepted]
+    elif standing.best and not checked_by_acceptance(standing):
         told.append("Only the evaluators whose feedback the generator saw have looked at it.")
     if under_way and not standing.is_met:
         told.append(f"{under_way} attempt{'s' if under_way > 1 else ''} under way came too late to be judged.")
     if standing.ahead:
         told.append(f"Not begun: {', '.join(step.name for step in standing.ahead)}.")
-    return " ".join(told)
+    return " ".join(filter(None, told))
+
+
+def not_passed(standing: Standing, doing: Doing) -> str:
+    """Return what nobody has passed at a step under way; its name, where there is a plan."""
+    at = f" at {doing.step}" if has_plan(standing) else ""
+    if doing.best is None:
+        return f"Nothing was accepted{at}." if at else ""
+    found = f": {', '.join(doing.best.without)} did not pass it" if doing.best.without else ""
+    return f"The best attempt{at} did not pass {standing.loop.panel.in_words()}{found}."

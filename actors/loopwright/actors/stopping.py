@@ -96,7 +96,8 @@ def stuck(standing: Standing) -> Stop | None:
         return Stop(reason_of(failure.kind), failure.message, evidence=figures, is_measured=True)
     if standing.exhausted:
         candidates = standing.usage.candidates
-        why = f"There is nothing left to try: {candidates} distinct proposals were evaluated."
+        evaluated = f": {candidates} distinct proposals were evaluated" if candidates else ""
+        why = f"There is nothing left to try{evaluated}."
         figures = {"exhausted": True, "candidates": candidates}
         return Stop(StopReason.PLATEAU, why, evidence=figures, is_measured=True)
     return repeating(standing) or circling(standing) or flat(standing)
@@ -164,9 +165,19 @@ def budgets_spent(standing: Standing) -> Iterator[Stop]:
         more = f"another attempt takes {standing.loop.takes} more"
         why = f"{steps:,} steps are taken, the budget was {bounds.steps:,}, and {more}."
         yield Stop(StopReason.STEPS, why, evidence=figures_of("steps", steps, bounds.steps, aside.steps))
-    if standing.attempts >= bounds.attempts:
-        why = f"All {bounds.attempts} attempts are used up."
-        yield Stop(StopReason.ATTEMPTS, why, evidence={"attempts": standing.attempts, "limit": bounds.attempts})
+    if standing.attempts >= bounds.attempts or (standing.attempts == 0 and bounds.attempts < standing.loop.least):
+        yield out_of_attempts(standing)
+
+
+def out_of_attempts(standing: Standing) -> Stop:
+    """Return the stop where all attempts are used up, or where there never were enough: a plan is an attempt, too."""
+    made, limit, least = standing.attempts, standing.bounds.attempts, standing.loop.least
+    figures: dict[str, JsonValue] = {"attempts": made, "limit": limit}
+    if made:
+        return Stop(StopReason.ATTEMPTS, f"All {limit} attempts are used up.", evidence=figures)
+    parts = "one at its plan, and one at each step of it" if standing.loop.plan else "one at each of its steps"
+    why = f"It takes {least} attempts at least, {parts}; the budget was {limit}."
+    return Stop(StopReason.ATTEMPTS, why, evidence={**figures, "least": least})
 
 
 def figures_of(name: str, spent: float, limit: float, aside: float) -> dict[str, JsonValue]:

@@ -6,8 +6,11 @@ at every moment listens to the same writes (`roster`), and never asks. Protocol:
 live).
 """
 
+import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import NamedTuple
 
 import anyio
 import structlog
@@ -15,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from loopwright.bus import streams
-from loopwright.bus.answers import persistently, reason_of, translated
+from loopwright.bus.answers import ANSWER, persistently, reason_of, translated
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import body_of, encode, validate
 from loopwright.bus.errors import BusError, NotPermitted, Unreadable
@@ -29,6 +32,8 @@ log = structlog.get_logger()
 
 RENEWAL = 2.0
 """Seconds between two renewals of a key."""
+SILENCE = 1.5 * RENEWAL
+"""Seconds without a renewal from which on a person should know of it."""
 LIFE = 5
 """Whole seconds after which a key that is not renewed lapses."""
 ORCHESTRATOR = "orchestrator"
@@ -92,6 +97,32 @@ async def roster(bus: Bus) -> AsyncIterator[Roster]:
         yield kept
 
 
+class Heard(NamedTuple):
+    """A process that is there, and what is to be thought of that."""
+
+    presence: Presence
+    silent: float
+    """Seconds since it was heard of last, by the broker's clock."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it should have been heard of since: it was killed, or cut off, and its key has yet to lapse."""
+        return self.silent > SILENCE
+
+
+async def heard_of(bus: Bus) -> list[Heard]:
+    """Return every process that is there, as `present` does, and how long ago each was heard of.
+
+    Raises:
+        BusUnreachable, NotPermitted: as `present` does.
+    """
+    told = await _told(bus)
+    if not told:
+        return []
+    now = await _now(bus)
+    return [Heard(presence, max(0.0, (now - at).total_seconds())) for presence, at in told]
+
+
 async def present(bus: Bus) -> list[Presence]:
     """Return every process that is there, once for each role that it serves.
 
@@ -99,14 +130,30 @@ async def present(bus: Bus) -> list[Presence]:
         BusUnreachable: no answer for a minute.
         NotPermitted: we may not read the bucket.
     """
+    return [presence for presence, _ in await _told(bus)]
+
+
+async def _told(bus: Bus) -> list[tuple[Presence, datetime]]:
+    """Return what every process said of itself last, and when."""
     try:
         stored = await read_all(bus.nc, bus.js, PRESENCE_STREAM, [f"$KV.{PRESENCE}.{bus.ns}.>"])
     except NotPermitted as refused:
         if not isinstance(refused.__cause__, NotFoundError):
             raise
         return []  # the bucket went with its server, and nobody who was there has made it again yet
-    found = [presence_at(each.subject, each.data, each.headers) for each in stored]
-    return [presence for presence in found if presence is not None]
+    found = [(presence_at(each.subject, each.data, each.headers), each.time) for each in stored]
+    return [(presence, at) for presence, at in found if presence is not None]
+
+
+async def _now(bus: Bus) -> datetime:
+    """Return the time by the broker's clock: that of this machine may be another."""
+
+    async def ask() -> datetime:
+        with translated(bus.nc, f"the bucket {PRESENCE}"):
+            answer = await bus.nc.request(f"$JS.API.STREAM.INFO.{PRESENCE_STREAM}", b"", timeout=ANSWER)
+        return datetime.fromisoformat(json.loads(answer.data)["ts"])
+
+    return await persistently(bus.nc, ask)
 
 
 async def unserved(bus: Bus, roles: Iterable[str]) -> list[str]:

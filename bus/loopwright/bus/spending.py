@@ -33,7 +33,7 @@ class Limits(Message):
     """What a goal may spend, and when it counts as stuck. None: the loop's own figure."""
 
     attempts: int | None = Field(default=None, ge=1, le=FIGURE)
-    """Attempts after the baseline."""
+    """Attempts after the baseline, at all steps together; one at a plan is one of them."""
     deadline: Seconds | None = None
     """Seconds from acceptance to the end; held by the broker."""
     step_timeout: Seconds | None = None

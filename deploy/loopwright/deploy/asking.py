@@ -18,8 +18,8 @@ from loopwright.bus.subjects import PREFIX, TIMERS
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.lettering import age_in_words, columns, visible
 from loopwright.deploy.listing import where_it_stands
+from loopwright.deploy.telling import SCHEMA_VERSION, tell
 
-SCHEMA_VERSION = 1
 SHOWN = 12
 """Digits of a digest that a person is shown, and that are enough."""
 
@@ -40,7 +40,7 @@ async def ask(goal: str | None, as_json: bool) -> int:
     return Exit.DONE
 
 
-async def judge(goal: str, digest: str, passed: bool, why: str) -> int:
+async def judge(goal: str, digest: str, passed: bool, why: str, as_json: bool) -> int:
     """Pass or refuse exactly what a person was asked about."""
     async with connect_bus() as bus:
         question = await the_one(bus, goal, digest)
@@ -48,10 +48,12 @@ async def judge(goal: str, digest: str, passed: bool, why: str) -> int:
             role = question.order.role
             raise AnswerRefused(f"{role} is asked a question: `loopwright answer {goal} {digest} ANSWER`.")
         await given(bus, question, verdict(bus, question, passed, why, person=person_here()))
+    said = f"{question.order.role} has {'passed' if passed else 'refused'}"
+    tell(taken(question) | {"passed": passed}, f"{said} {about(question)}", as_json=as_json)
     return Exit.DONE
 
 
-async def answer(goal: str, digest: str, output: JsonValue) -> int:
+async def answer(goal: str, digest: str, output: JsonValue, as_json: bool) -> int:
     """Answer a question."""
     async with connect_bus() as bus:
         question = await the_one(bus, goal, digest)
@@ -59,7 +61,19 @@ async def answer(goal: str, digest: str, output: JsonValue) -> int:
             role = question.order.role
             raise AnswerRefused(f"{role} is asked to judge: `loopwright approve {goal} {digest}`, or `deny`.")
         await given(bus, question, result(bus, question.order, Made(output=output)))
+    tell(taken(question), f"{question.order.role} has answered {about(question)}", as_json=as_json)
     return Exit.DONE
+
+
+def taken(question: Asked) -> dict[str, JsonValue]:
+    """Return to what an answer was taken."""
+    told = facts(question)
+    return {name: told[name] for name in ("goal", "digest", "role", "step", "attempt")}
+
+
+def about(question: Asked) -> str:
+    """Return what was asked about, in a few words."""
+    return f"attempt {question.order.attempt} at the step {question.order.step} of {question.order.goal}"
 
 
 def person_here() -> str:

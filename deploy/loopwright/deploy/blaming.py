@@ -1,6 +1,5 @@
 """What `goal why` and `goal blame` do."""
 
-import json
 from collections.abc import Iterator
 
 import click
@@ -10,6 +9,7 @@ from loopwright.bus import Bus
 from loopwright.bus.client import wait_until_known
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
+from loopwright.deploy.telling import tell
 from loopwright.tools.model import Model
 
 SHOWN = 20
@@ -22,8 +22,7 @@ async def why(goal: str, as_json: bool) -> int:
         record = await known_record(bus, name)
     blame = blame_of(record)
     sentence = why_of(record, blame)
-    told = {"schema_version": 1, "goal": goal, "status": blame.status.value, "why": sentence}
-    click.echo(json.dumps(told) if as_json else sentence)
+    tell({"goal": goal, "status": blame.status.value, "why": sentence}, sentence, as_json=as_json)
     return Exit.DONE
 
 

@@ -15,6 +15,7 @@ from loopwright.deploy.evals.grading import breaches_of, judges_of, verdicts
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import bus_of
 from loopwright.deploy.rulefile import read_rules
+from loopwright.deploy.telling import versioned
 
 
 async def check(goal: str, rules: Path | None, roles: Sequence[str], apps: Sequence[str], as_json: bool) -> int:
@@ -39,7 +40,7 @@ def document(goal: str, breaches: Sequence[Breach], said: dict[str, Evaluation])
         role: each.model_dump(mode="json", include={"passed", "score", "feedback", "failure"})
         for role, each in said.items()
     }
-    return {"schema_version": 1, "goal": goal, "breaches": broken, "verdicts": told}
+    return versioned({"goal": goal, "breaches": broken, "verdicts": told})
 
 
 def in_words(breaches: Sequence[Breach], said: dict[str, Evaluation]) -> str:

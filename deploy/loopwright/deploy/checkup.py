@@ -14,7 +14,7 @@ from loopwright.bus import Bus, connect_bus
 from loopwright.bus.durability import promise
 from loopwright.bus.errors import BusError
 from loopwright.bus.messages import Activity
-from loopwright.bus.presence import ORCHESTRATOR, present
+from loopwright.bus.presence import ORCHESTRATOR, heard_of
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS
 from loopwright.tools.sandbox import self_test
 
@@ -47,7 +47,7 @@ def model() -> str:
     """Return who proposes where nothing else is said."""
     if os.environ.get("OPENAI_API_KEY"):
         return f"OPENAI_API_KEY is set; {os.environ.get('OPENAI_BASE_URL', 'the OpenAI API')} is asked"
-    return "no OPENAI_API_KEY: repairs are found by search"
+    return "no OPENAI_API_KEY: workers that ask a model have none to ask, and `run repair` searches"
 
 
 async def on_the_bus(bus: Bus) -> AsyncIterator[Finding]:
@@ -60,7 +60,8 @@ async def on_the_bus(bus: Bus) -> AsyncIterator[Finding]:
         dead = stream == DEAD and count > 0
         said = f"{count:,} messages, {info.state.bytes / 1e6:.1f} MB, {copies} replica{'s' if copies > 1 else ''}"
         yield Finding(stream.lower(), True, said + ("; see `loopwright dead ls`" if dead else ""))
-    there = Counter(each.role for each in await present(bus) if each.state is Activity.SERVING)
+    told = [each.presence for each in await heard_of(bus) if not each.is_silent]
+    there = Counter(each.role for each in told if each.state is Activity.SERVING)
     for consumer in await bus.js.consumers_info(LOOP):
         role = consumer.name.removeprefix(f"role-{bus.ns}-")
         if role != consumer.name:

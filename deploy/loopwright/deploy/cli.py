@@ -1,12 +1,15 @@
 """The command line: every verb is imported only when it is called, so that help is quick."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 
 import click
 
+UNREAD = 1
+"""What a program ends with whose reader has gone: click says so, too, where it hears of it first."""
 VERBS = {
     "run": "loopwright.deploy.verbs.run:run",
     "up": "loopwright.deploy.verbs.up:up",
@@ -74,9 +77,9 @@ def loopwright() -> None:
 def main() -> None:
     """Run the command line; an error is one sentence, never a traceback."""
     try:
-        sys.exit(
-            loopwright(prog_name="loopwright", standalone_mode=False)
-        )  # what a verb hands to ctx.exit() comes back from here
+        code = loopwright(prog_name="loopwright", standalone_mode=False)  # what a verb hands to ctx.exit()
+        sys.stdout.flush()
+        sys.exit(code)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -98,6 +101,8 @@ def explained(error: Exception) -> int:
     from loopwright.deploy.exits import of_error  # noqa: PLC0415
 
     told = list(flattened(error))
+    if any(isinstance(each, BrokenPipeError) for each in told):
+        return unread()
     known = [each for each in told if isinstance(each, LoopwrightError)]
     if not known:
         raise error
@@ -106,6 +111,15 @@ def explained(error: Exception) -> int:
         if not isinstance(each, LoopwrightError):
             click.echo(f"loopwright: besides, {type(each).__name__}: {each}", err=True)
     return int(of_error(known[0]))
+
+
+def unread() -> int:
+    """Return the exit code of a program whose reader has gone, as that of `goal watch my-goal | head` has.
+
+    What is left to be written goes nowhere, so that nothing is said of it at the end either.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNREAD
 
 
 def flattened(error: BaseException) -> Iterator[BaseException]:

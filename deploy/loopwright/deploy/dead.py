@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
+from pydantic import JsonValue
 
 from loopwright.actors.hearing import refused_id
 from loopwright.actors.retrying import retry as tried_again
@@ -13,7 +14,8 @@ from loopwright.bus.errors import LetterUnknown, Unreadable
 from loopwright.bus.letters import Letter, letter, letters, remove, remove_up_to
 from loopwright.bus.subjects import KINDS, Subject
 from loopwright.deploy.exits import Exit
-from loopwright.deploy.lettering import SCHEMA_VERSION, Opened, document, facts, in_words, rows
+from loopwright.deploy.lettering import Opened, document, facts, in_words, rows
+from loopwright.deploy.telling import tell
 
 
 async def ls(role: str | None, goal: str | None, as_json: bool) -> int:
@@ -78,8 +80,8 @@ async def retry(number: int, as_json: bool) -> int:
         found = await letter(bus, number)
         retried = await tried_again(bus, found)
         await remove(bus, number)
-    told = {"schema_version": SCHEMA_VERSION, "letter": number, "goal": retried.goal, "subject": retried.subject}
-    click.echo(json.dumps(told) if as_json else retried.goal)
+    told: dict[str, JsonValue] = {"letter": number, "goal": retried.goal, "subject": retried.subject}
+    tell(told, retried.goal, as_json=as_json)
     return Exit.DONE
 
 
@@ -112,7 +114,4 @@ async def drop_all(role: str | None, goal: str | None, as_json: bool) -> int:
 
 def tell_dropped(gone: list[int], as_json: bool) -> None:
     """Print which letters are gone."""
-    if as_json:
-        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "dropped": gone}))
-    else:
-        click.echo(f"dropped {len(gone)} dead letter{'' if len(gone) == 1 else 's'}")
+    tell({"dropped": list(gone)}, f"dropped {len(gone)} dead letter{'' if len(gone) == 1 else 's'}", as_json=as_json)

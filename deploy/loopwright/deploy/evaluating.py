@@ -19,7 +19,7 @@ from loopwright.deploy.evals.conversations import accused_in, agreement
 from loopwright.deploy.evals.grading import judges_of
 from loopwright.deploy.evals.junit import junit
 from loopwright.deploy.evals.recorded import recorded_runs
-from loopwright.deploy.evals.running import Planned, hands, planned, run_trials
+from loopwright.deploy.evals.running import Planned, hands, planned, refuse_unknown_loops, run_trials
 from loopwright.deploy.evals.runs import Heading, Run, RunFile, find_run, open_run
 from loopwright.deploy.evals.suite import READABLE, Suite, read_suite
 from loopwright.deploy.evals.table import print_report
@@ -27,6 +27,7 @@ from loopwright.deploy.evals.tally import Report, report_of
 from loopwright.deploy.evals.trials import Trial
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.rulefile import read_rules
+from loopwright.deploy.telling import versioned
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ async def all_trials(suite: Suite, file: RunFile, repetitions: int, parallel: in
             click.echo(line(trial, len(found), len(wanted)), err=True)
 
         if missing:
+            await refuse_unknown_loops(bus, missing)
             await run_trials(bus, missing, parallel or await hands(bus), told, list(judges.values()))
     return in_order(wanted, found)
 
@@ -107,7 +109,7 @@ def import_conversations(paths: Sequence[Path], wanted: Wanted) -> int:
         agreed = agreement(path.stem, found)
         if wanted.as_json:
             accused = [asdict(each) | {"fault": each.fault.model_dump(mode="json")} for each in found]
-            click.echo(json.dumps({"schema_version": 1, **asdict(agreed), "conversations": accused}))
+            click.echo(json.dumps(versioned({**asdict(agreed), "conversations": accused})))
         else:
             told = f"{agreed.agent:.1%} of the agents, {agreed.step:.1%} of the steps, {agreed.near:.1%} of them nearly"
             click.echo(f"{path.stem}: {len(found)} conversations; of {agreed.labelled} with an answer {told}")

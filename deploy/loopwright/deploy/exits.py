@@ -18,6 +18,7 @@ from loopwright.bus.errors import (
 from loopwright.bus.messages import Outcome, Status, StopReason
 from loopwright.bus.portable import NamespaceServed, RecordTaken
 from loopwright.deploy.apps import AppRefused
+from loopwright.deploy.evals.running import LoopNotServed
 from loopwright.deploy.evals.runs import RunRefused, RunUnknown
 from loopwright.deploy.loopfiles import LoopRefused, LoopUnknown
 from loopwright.deploy.marked import FileRefused
@@ -64,7 +65,9 @@ def of_error(error: LoopwrightError) -> Exit:
             return Exit.TRY_AGAIN
         case NotPermitted():
             return Exit.NOT_PERMITTED
-        case GoalUnknown() | LetterUnknown() | LoopUnknown() | NotInMemory() | RunUnknown() | NothingAsked():
+        case GoalUnknown() | LetterUnknown() | LoopNotServed() | LoopUnknown() | NotInMemory() | RunUnknown():
+            return Exit.NOT_FOUND
+        case NothingAsked():
             return Exit.NOT_FOUND
         case AppRefused() | FileRefused() | LoopRefused() | RunRefused() | NamespaceServed() | RecordTaken():
             return Exit.USAGE

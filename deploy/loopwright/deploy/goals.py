@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from rich.table import Table
 
 from loopwright.actors.asking import waited_for
+from loopwright.actors.errors import NoWayOn
 from loopwright.actors.ladder import in_words as rung_in_words
 from loopwright.actors.outcome import has_plan
 from loopwright.actors.plan import WORK
@@ -19,7 +20,7 @@ from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import GoalUnknown, Unreadable
-from loopwright.bus.messages import Ended, Evaluation, Result, StepOrder
+from loopwright.bus.messages import Ended, Evaluation, Result, Status, StepOrder
 from loopwright.bus.names import is_token
 from loopwright.bus.presence import unserved
 from loopwright.bus.subjects import Subject
@@ -28,6 +29,7 @@ from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.listing import goals_on_record, row_of, where_it_stands
 from loopwright.deploy.screen import screen
 from loopwright.deploy.stdout import stdout
+from loopwright.deploy.telling import tell, versioned
 from loopwright.deploy.watching import follow
 
 PATIENCE = 2.0
@@ -49,7 +51,7 @@ async def submit(
         run = await Goals(bus).submit(loop, given, goal=goal, limits=limits)
         if watching:
             return await followed(bus, run, None, as_json)
-        click.echo(json.dumps({"goal": run.goal}) if as_json else run.goal)
+        tell({"goal": run.goal}, run.goal, as_json=as_json)
     return Exit.DONE
 
 
@@ -89,7 +91,7 @@ async def followed(bus: Bus, run: Run, timeout: float | None, as_json: bool) -> 
     outcome: Outcome | None = None
     with anyio.move_on_after(timeout):
         if as_json:
-            outcome = await follow(bus, run, None, lambda entry: click.echo(json.dumps(plain(entry))))
+            outcome = await follow(bus, run, None, lambda entry: click.echo(json.dumps(versioned(plain(entry)))))
         else:
             with screen() as shown:
                 outcome = await follow(bus, run, shown, told)
@@ -126,7 +128,8 @@ def sentence_of(entry: Entry) -> str:
             who = answer.judge if isinstance(answer, Evaluation) else answer.worker
             return f"{place_of(answer)}: {who} failed: {answer.failure.kind.value}: {answer.failure.message}"
         case Result() as result:
-            return f"{place_of(result)}: {result.worker} made {result.size} in {result.seconds:.1f} s"
+            made = "a result" if result.size == 1 else f"{result.size:,} proposals"
+            return f"{place_of(result)}: {result.worker} made {made} in {result.seconds:.1f} s"
         case Evaluation() as found:
             passed = "passed" if found.passed else "refused"
             first = found.feedback.splitlines()[0] if found.feedback else ""
@@ -188,7 +191,7 @@ async def show(goal: str, as_json: bool) -> int:
             | how_it_goes(found[0])
             | await waiting_on(bus, found[0])
         )
-        click.echo(json.dumps(row, indent=2) if as_json else row_in_words(row))
+        click.echo(json.dumps(versioned(row), indent=2) if as_json else row_in_words(row))
     return Exit.DONE
 
 
@@ -261,18 +264,35 @@ def shown_by(outcome: Outcome) -> str:
     return f"message{'s' if len(places) > 1 else ''} {', '.join(map(str, places))} of its trajectory"
 
 
-async def cancel(goal: str, why: str) -> int:
-    """Call a goal off, and wait until it has ended."""
-    async with connect_bus() as bus:
-        run = known_by_name(bus, goal)
+async def cancel(goal: str, why: str, as_json: bool) -> int:
+    """Call a goal off, wait until it has ended, and print how."""
+    async with bus_of(goal) as (bus, name):
+        run = known_by_name(bus, name)
         await wait_until_known(run, PATIENCE)
-        await run.cancel(why or "It was called off at the command line.")
-        with anyio.move_on_after(PATIENCE):
-            outcome = await run.outcome()
-            click.echo(f"{outcome.status.value} ({outcome.reason.value})", err=True)
-            return Exit.DONE
-        click.echo("loopwright: The word is on the bus; no orchestrator has acted on it yet.", err=True)
+        outcome = before = await run.ended()
+        if outcome is None and "/" in goal:
+            raise NoWayOn(f"{goal} lies in the namespace {bus.ns}, and goals are called off only where they are run.")
+        if outcome is None:
+            await run.cancel(why or "It was called off at the command line.")
+            with anyio.move_on_after(PATIENCE):
+                outcome = await run.outcome()
+    tell(end_of(goal, outcome), called_off(outcome, was_over=before is not None), as_json=as_json)
     return Exit.DONE
+
+
+def end_of(goal: str, outcome: Outcome | None) -> dict[str, JsonValue]:
+    """Return how a goal ended, if it has."""
+    if outcome is None:
+        return {"goal": goal, "status": Status.WORKING.value, "reason": None}
+    return {"goal": goal, "status": outcome.status.value, "reason": outcome.reason.value}
+
+
+def called_off(outcome: Outcome | None, *, was_over: bool) -> str:
+    """Return what came of calling a goal off, for a person."""
+    if outcome is None:
+        return "The word is on the bus; no orchestrator has acted on it yet."
+    ended = f"{outcome.status.value} ({outcome.reason.value})"
+    return f"{ended}: it had ended before it was called off" if was_over else ended
 
 
 async def ls(as_json: bool) -> int:
@@ -282,7 +302,7 @@ async def ls(as_json: bool) -> int:
     rows.sort(key=lambda row: str(row["opened"]), reverse=True)
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row))
+            click.echo(json.dumps(versioned(row)))
         return Exit.DONE
     table = Table(box=None, pad_edge=False)
     for name in ("goal", "loop", "status", "reason", "score", "attempts", "opened"):

@@ -12,8 +12,8 @@ from pydantic_core import from_json
 from loopwright.bus import Entry
 from loopwright.bus.letters import Letter
 from loopwright.deploy.goals import plain, sentence_of
+from loopwright.deploy.telling import SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
 BINARY_SHOWN = 1024
 """Bytes of a binary body that a person is shown; --json has them all."""
 SUMMARY = 200

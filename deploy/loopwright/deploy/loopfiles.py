@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import JsonValue, ValidationError
-from pydantic_core import ErrorDetails
 
 from loopwright.actors import Loop
 from loopwright.actors.design import FLAW, meant
@@ -75,7 +74,12 @@ def read_loop(path: Path) -> Written:
         loop = Loop.model_validate(marked.data)
     except ValidationError as error:
         told = error.errors(include_url=False)
-        raise LoopRefused([fault(marked, each["loc"], sentence(each, marked)) for each in told]) from None
+        raise LoopRefused(
+            [
+                fault(marked, each["loc"], each["msg"] if each["type"] == FLAW else marked.sentence(each))
+                for each in told
+            ]
+        ) from None
     mistaken = [fault(marked, where, said) for where, said in taken_otherwise(marked.data, loop.model_dump())]
     if mistaken:
         raise LoopRefused(mistaken)
@@ -110,21 +114,6 @@ def fault(marked: Marked, where: Where, said: str) -> Fault:
     """Return what is wrong in a place of a file."""
     line, column = marked.place(where) or (None, None)
     return Fault(str(marked.path), line, column, said)
-
-
-def sentence(error: ErrorDetails, marked: Marked) -> str:
-    """Return what is wrong, in one sentence."""
-    where, given = ".".join(map(str, marked.way(error["loc"]))), error["input"]
-    match error["type"]:
-        case kind if kind == FLAW:
-            return error["msg"]
-        case "missing":
-            return f"{error['loc'][-1]} is missing."
-        case "string_pattern_mismatch":
-            return f"{where}: {given!r} cannot be a name: use a-z, 0-9, _ and -, at most 63."
-        case _:
-            shown = f", and is {json.dumps(given)}" if isinstance(given, str | int | float | None) else ""
-            return f"{where}: {error['msg'].replace('Input', 'it')}{shown}."
 
 
 def taken_otherwise(given: JsonValue, taken: object, where: Where = ()) -> Iterator[tuple[Where, str]]:

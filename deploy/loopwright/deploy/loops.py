@@ -11,6 +11,7 @@ from loopwright.actors.drawing import mermaid
 from loopwright.deploy.apps import load
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.loopfiles import ENDINGS, Fault, LoopRefused, LoopUnknown, Written, read_loop, read_loops
+from loopwright.deploy.telling import versioned
 
 
 def check(files: Sequence[Path], modules: Sequence[str], as_json: bool) -> int:
@@ -23,7 +24,7 @@ def check(files: Sequence[Path], modules: Sequence[str], as_json: bool) -> int:
         faults = list(error.faults)
     if as_json:
         names = [each.loop.name for each in loops]
-        click.echo(json.dumps({"loops": names, "faults": [each._asdict() for each in faults]}, indent=2))
+        click.echo(json.dumps(versioned({"loops": names, "faults": [each._asdict() for each in faults]}), indent=2))
     else:
         for each in faults:
             click.echo(each)

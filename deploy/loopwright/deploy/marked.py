@@ -1,5 +1,6 @@
 """A YAML or TOML file that people write by hand, read so that what is wrong with it is told with its place."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic_core import ErrorDetails
 
 from loopwright.bus.errors import LoopwrightError
 from loopwright.deploy.tomlplaces import Place, places_in_toml
@@ -19,6 +21,14 @@ if TYPE_CHECKING:
 type Where = tuple[str | int, ...]
 """The keys and numbers that lead to a value."""
 
+PLAIN = {
+    "dict_type": "names and values",
+    "list_type": "a list",
+    "model_type": "names and values",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+"""What a value should be, where pydantic says it in words of Python."""
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 DEEPEST = 32
 """How deep values are followed: an alias may lead into itself."""
@@ -88,10 +98,24 @@ class Marked:
         try:
             return model.model_validate(self.data)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            why = first["msg"].removeprefix("Value error, ")
-            raise self.refuse(first["loc"], f"{where}: {why}" if where else why) from None
+            first = error.errors(include_url=False)[0]
+            raise self.refuse(first["loc"], self.sentence(first)) from None
+
+    def sentence(self, error: ErrorDetails) -> str:
+        """Return what does not fit a model, in one sentence."""
+        where, given = ".".join(map(str, self.way(error["loc"]))), error["input"]
+        match error["type"]:
+            case "missing":
+                return f"{error['loc'][-1]} is missing."
+            case "extra_forbidden":
+                return f"{where} is unknown."
+            case "string_pattern_mismatch":
+                return f"{where}: {given!r} cannot be a name: use a-z, 0-9, _ and -, at most 63."
+            case kind:
+                said = error["msg"].removeprefix("Value error, ").replace("Input", "it")
+                said = f"it should be {PLAIN[kind]}" if kind in PLAIN else said
+                shown = f", and is {json.dumps(given)}" if isinstance(given, str | int | float | None) else ""
+                return ": ".join(filter(None, (where, f"{said}{shown}.")))
 
 
 def read_marked(path: Path) -> Marked:

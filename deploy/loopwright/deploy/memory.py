@@ -13,22 +13,35 @@ from loopwright.bus.errors import NotInMemory
 from loopwright.bus.memories import Author, Lesson, Noted, Remembered
 from loopwright.bus.searching import Index
 from loopwright.deploy.exits import Exit
+from loopwright.deploy.goals import bus_of, known_by_name
 from loopwright.deploy.lettering import age_in_words, columns, visible
+from loopwright.deploy.telling import tell, versioned
 
-SCHEMA_VERSION = 1
 SUMMARY = 80
 """Characters of a lesson or a value in a list."""
 OUTCOMES = {True: "worked", False: "failed", None: "-"}
 
 
-async def ls(goal: str | None, labels: Sequence[str], as_json: bool) -> int:
-    """List the lessons with these labels, the newest first, or what stands on a goal's board."""
+async def ls(labels: Sequence[str], as_json: bool) -> int:
+    """List the lessons with these labels, the newest first."""
     async with connect_bus() as bus:
-        if goal is None:
-            found = [each for each in reversed(await lessons.all_lessons(bus)) if set(labels) <= set(each.labels)]
-            tell_lessons(found, as_json)
-        else:
-            tell_board(await on_board(bus, goal), goal, as_json)
+        found = [each for each in reversed(await lessons.all_lessons(bus)) if set(labels) <= set(each.labels)]
+    tell_lessons(found, as_json)
+    return Exit.DONE
+
+
+async def ls_board(goal: str, as_json: bool) -> int:
+    """List what stands on a goal's board.
+
+    Raises:
+        GoalUnknown: there is no such goal.
+    """
+    async with bus_of(goal) as (bus, name):
+        run = known_by_name(bus, name)
+        found = await on_board(bus, name)
+        if not found:
+            await run.known()
+    tell_board(found, goal, as_json)
     return Exit.DONE
 
 
@@ -40,15 +53,28 @@ async def search(text: str, labels: Sequence[str], limit: int, as_json: bool) ->
     return Exit.DONE
 
 
-async def show(key: str, goal: str | None, as_json: bool) -> int:
-    """Show a lesson, or every word on a key of a goal's board."""
+async def show_board(key: str, goal: str, as_json: bool) -> int:
+    """Show every word on a key of a goal's board.
+
+    Raises:
+        NotInMemory: there is none.
+    """
+    async with bus_of(goal) as (bus, name):
+        known_by_name(bus, name)
+        words = [await board.whole(bus, each) for each in await board.history(bus, name, key)]
+        if not words:
+            raise NotInMemory(key, goal)
+    click.echo(json.dumps(document(words), indent=2) if as_json else "\n\n".join(map(in_words, words)))
+    return Exit.DONE
+
+
+async def show(key: str, as_json: bool) -> int:
+    """Show a lesson.
+
+    Raises:
+        NotInMemory: there is none.
+    """
     async with connect_bus() as bus:
-        if goal is not None:
-            words = [await board.whole(bus, each) for each in await board.history(bus, goal, key)]
-            if not words:
-                raise NotInMemory(key, goal)
-            click.echo(json.dumps(document(words), indent=2) if as_json else "\n\n".join(map(in_words, words)))
-            return Exit.DONE
         found = await lessons.lesson(bus, key)
         if found is None:
             raise NotInMemory(key)
@@ -61,10 +87,7 @@ async def forget(keys: Sequence[str], as_json: bool) -> int:
     async with connect_bus() as bus:
         gone = [key for key in dict.fromkeys(keys) if await lessons.forget(bus, key)]
     missing = [key for key in dict.fromkeys(keys) if key not in gone]
-    if as_json:
-        click.echo(json.dumps({"schema_version": SCHEMA_VERSION, "forgotten": gone}))
-    else:
-        click.echo(f"forgot {len(gone)} lesson{'' if len(gone) == 1 else 's'}")
+    tell({"forgotten": list(gone)}, f"forgot {len(gone)} lesson{'' if len(gone) == 1 else 's'}", as_json=as_json)
     for key in missing:
         click.echo(f"loopwright: {NotInMemory(key)}", err=True)
     return Exit.NOT_FOUND if missing else Exit.DONE
@@ -109,13 +132,14 @@ def tell_board(found: Sequence[Noted], goal: str, as_json: bool) -> None:
         table += [(each.key, age_of(each), str(each.revision), who(each.by), short(said_by(each))) for each in found]
         click.echo("\n".join(columns(table)))
     else:
-        click.echo(f"Nothing stands on the board of the goal {goal}.", err=True)
+        brought = " A record that was imported brings none with it." if "/" in goal else ""
+        click.echo(f"Nothing stands on the board of the goal {goal}.{brought}", err=True)
 
 
 def facts(entry: Remembered) -> dict[str, JsonValue]:
     """Return all that is known of an entry."""
     told: dict[str, JsonValue] = entry.model_dump(mode="json", exclude={"kind"})
-    return {"schema_version": SCHEMA_VERSION, **told}
+    return versioned(told)
 
 
 def document(words: Sequence[Noted]) -> dict[str, JsonValue]:

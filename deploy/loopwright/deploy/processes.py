@@ -1,26 +1,29 @@
 """The processes that are there, for a person: what ``loopwright worker ls`` prints."""
 
+import json
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import click
+from pydantic import JsonValue
 from rich.table import Table
 
 from loopwright.bus import connect_bus
-from loopwright.bus.messages import Presence
-from loopwright.bus.presence import present
+from loopwright.bus.presence import Heard, heard_of
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.stdout import stdout
+from loopwright.deploy.telling import versioned
 
-COLUMNS = ("role", "name", "state", "hands", "busy", "version", "age")
+COLUMNS = ("role", "name", "state", "heard", "hands", "busy", "version", "age")
 
 
 async def ls(as_json: bool) -> int:
     """List every process that is there, once for each role that it serves."""
     async with connect_bus() as bus:
-        there = sorted(await present(bus), key=lambda each: (each.role, each.name, each.process))
+        there = sorted(await heard_of(bus), key=lambda each: attrgetter("role", "name", "process")(each.presence))
     if as_json:
         for each in there:
-            click.echo(each.model_dump_json())
+            click.echo(json.dumps(facts(each)))
         return Exit.DONE
     if not there:
         click.echo("Nobody is there: start `loopwright orchestrator` and `loopwright worker ROLE`.", err=True)
@@ -32,11 +35,18 @@ async def ls(as_json: bool) -> int:
     return Exit.DONE
 
 
-def row_of(each: Presence, now: datetime) -> tuple[str, ...]:
+def facts(heard: Heard) -> dict[str, JsonValue]:
+    """Return all that is known of a process."""
+    return versioned({**heard.presence.model_dump(mode="json"), "silent": round(heard.silent, 1)})
+
+
+def row_of(heard: Heard, now: datetime) -> tuple[str, ...]:
     """Return what a person should know of a process; an orchestrator has no hands."""
+    each, silent = heard.presence, age(heard.silent)
+    state = f"not heard of for {silent}" if heard.is_silent else each.state.value
     hands, busy = (str(each.hands), str(each.busy)) if each.hands else ("-", "-")
     since = age((now - each.started).total_seconds()) if each.started else "-"
-    return each.role, each.name or each.process, each.state.value, hands, busy, each.version or "-", since
+    return each.role, each.name or each.process, state, f"{silent} ago", hands, busy, each.version or "-", since
 
 
 def age(seconds: float) -> str:

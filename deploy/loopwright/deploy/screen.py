@@ -59,6 +59,11 @@ def score(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
+def baseline(board: Board, words: str) -> str:
+    """Return the score of the input as it stood, in words around it, where the loop judges that."""
+    return "" if board.baseline is None else words.format(score(board.baseline))
+
+
 def counted(false_successes: int) -> str:
     """Return so many false successes, for a person."""
     return f"{false_successes} false success{'' if false_successes == 1 else 'es'}"
@@ -67,9 +72,12 @@ def counted(false_successes: int) -> str:
 def spend(board: Board) -> str:
     """Return what was spent, as far as it is anything."""
     usage = board.usage
-    parts = [f"{usage.candidates:,} candidates", f"{usage.worker_seconds:.1f} worker seconds"]
+    parts = [f"{usage.candidates:,} candidates"] if usage.candidates else []
+    parts.append(f"{usage.worker_seconds:.1f} worker seconds")
     if usage.model_calls:
         parts.append(f"{usage.model_calls} model calls, {usage.tokens_in + usage.tokens_out:,} tokens")
+    if usage.tool_calls:
+        parts.append(f"{usage.tool_calls} tool calls")
     if usage.cost:
         parts.append(f"${usage.cost:.2f}")
     return ", ".join(parts)
@@ -80,7 +88,7 @@ def line(board: Board, seconds: float) -> str:
     parts = [
         f"[{seconds:6.1f} s] {board.status}",
         f"attempt {board.judged} of {board.begun} begun",
-        f"score {score(board.score)}, best {score(board.best)} (was {score(board.baseline)})",
+        f"score {score(board.score)}, best {score(board.best)}{baseline(board, ' (was {})')}",
         spend(board),
     ]
     if board.false_successes:
@@ -95,11 +103,11 @@ def drawn(board: Board, seconds: float, where: str) -> Group:
     facts.add_column(overflow="fold")
     facts.add_row("goal", f"{board.goal}  {board.loop}  {board.status}  {seconds:.1f} s")
     facts.add_row("attempts", f"{board.judged} judged, {board.begun} begun")
-    facts.add_row("score", f"{score(board.score)} now, {score(board.best)} best, {score(board.baseline)} as it was")
+    facts.add_row("score", f"{score(board.score)} now, {score(board.best)} best{baseline(board, ', {} as it was')}")
     facts.add_row("curve", Text(sparkline(board.curve) or " ", style="green"))
     facts.add_row("spend", spend(board))
     if board.false_successes:
-        facts.add_row("false", f"{board.false_successes} passed the tests and failed acceptance")
+        facts.add_row("false", f"{board.false_successes} passed its evaluators and failed acceptance")
     for name, text in sorted(board.busy.items()):
         facts.add_row(name, Text(text, no_wrap=True, overflow="ellipsis"))
     if board.waiting and not board.busy and board.outcome is None:

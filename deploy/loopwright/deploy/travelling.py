@@ -1,6 +1,5 @@
 """What `goal fork`, `goal export`, `goal import`, `goal diff` and `goal replay` do."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from loopwright.deploy.blaming import first_line, known_record
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
 from loopwright.deploy.marked import FileRefused
+from loopwright.deploy.telling import tell
 
 
 async def fork(
@@ -44,12 +44,12 @@ async def fork(
         await wait_until_known(known_by_name(bus, name), PATIENCE)
         was = await stood_at(bus, point := Fork(goal=name, seq=seq, today=loop is not None, model=model))
         run = await Goals(bus).submit(loop or was.loop.name, given or {}, goal=new, fork=point)
-    click.echo(json.dumps({"goal": run.goal}) if as_json else run.goal)
+    tell({"goal": run.goal}, run.goal, as_json=as_json)
     return Exit.DONE
 
 
-async def export(goal: str, to: Path | None) -> int:
-    """Write a goal's record into a file, or on stdout."""
+async def export(goal: str, to: Path | None, as_json: bool) -> int:
+    """Write a goal's record into a file, and print what it came to; or the record itself on stdout."""
     async with bus_of(goal) as (bus, name):
         known_by_name(bus, name)
         portable = await taken_out(bus, name, await prefix_of(bus, name))
@@ -58,7 +58,10 @@ async def export(goal: str, to: Path | None) -> int:
         sys.stdout.write(text)
     else:
         write_file(to, text)
-        click.echo(f"{to}: {len(portable.messages)} messages, {len(portable.blobs)} large bodies", err=True)
+        messages, large = len(portable.messages), len(portable.blobs)
+        told: dict[str, JsonValue] = {"goal": goal, "file": str(to), "messages": messages, "large": large}
+        said = f"{to}: {messages} messages, {large} large bodies"
+        tell(told | {"missing": list(portable.missing)}, said, as_json=as_json)
     for name in portable.missing:
         click.echo(f"loopwright: {name} is gone from the object store, and is missing in the file.", err=True)
     return Exit.DONE
@@ -82,8 +85,7 @@ async def import_(path: Path, ns: str, as_json: bool) -> int:
     async with connect_bus(ns=ns) as bus:
         new = await put_back(bus, portable)
     name = f"{ns}/{portable.goal}"
-    told = {"schema_version": 1, "goal": name, "messages": len(portable.messages), "new": new}
-    click.echo(json.dumps(told) if as_json else name)
+    tell({"goal": name, "messages": len(portable.messages), "new": new}, name, as_json=as_json)
     return Exit.DONE
 
 

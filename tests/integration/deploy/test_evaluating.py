@@ -13,8 +13,9 @@ import pytest
 from loopwright.actors import Bounds, Loop, Orchestrator, Workplace
 from loopwright.actors.ledger import decisions_of
 from loopwright.bus import Bus
+from loopwright.bus.presence import present
 from loopwright.deploy.checking import check
-from loopwright.deploy.evals.running import planned, run_trials
+from loopwright.deploy.evals.running import LoopNotServed, planned, run_trials
 from loopwright.deploy.evals.runs import find_run
 from loopwright.deploy.evals.suite import read_suite
 from loopwright.deploy.evaluating import Wanted, run_suite
@@ -66,7 +67,7 @@ def document(out: str) -> Any:
 async def test_a_run_that_was_killed_goes_on_and_each_goal_is_accepted_once(
     bus: Bus, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(suite, SUITE + "  - {name: lost, loop: lost}\n  - {name: unknown, loop: unknown}\n")
+    write(suite, SUITE + "  - {name: lost, loop: lost}\n  - {name: unfit, input: {}}\n")
     with anyio.fail_after(20):
         async with actors(bus):
             trials = await planned(bus, read_suite(suite), "r1", 2)
@@ -80,7 +81,7 @@ async def test_a_run_that_was_killed_goes_on_and_each_goal_is_accepted_once(
         "three": (2, 2, {}),
         "never": (0, 2, {}),
         "lost": (0, 0, {"infrastructure": 2}),
-        "unknown": (0, 0, {"rejected": 2}),
+        "unfit": (0, 0, {"rejected": 2}),
     }
     assert found["total"]["stops"] == {"accepted": 2, "attempts": 2}
     three, never, *_ = found["trials"]
@@ -146,3 +147,17 @@ async def test_a_run_is_judged_anew_by_rules_and_evaluators_that_the_loop_knows_
     found = document(capsys.readouterr().out)
     assert [each["rule"] for each in found["breaches"]] == ["required"]
     assert {role: each["passed"] for role, each in found["verdicts"].items()} == {"small": False, "near": True}
+
+
+async def test_a_loop_that_nobody_runs_is_told_before_anything_is_submitted(
+    bus: Bus, suite: Path, tmp_path: Path
+) -> None:
+    write(suite, SUITE.replace("loop: guessing", "loop: gessing"))
+    async with actors(bus):
+        with anyio.fail_after(5):
+            while not await present(bus):  # noqa: ASYNC110 - what it says of itself is on its way
+                await anyio.sleep(0.01)
+        with pytest.raises(
+            LoopNotServed, match=r"no orchestrator here runs a loop named gessing; did you mean guessing\?"
+        ):
+            await run_suite(suite, 1, "r1", 8, wanted(tmp_path))

@@ -72,7 +72,7 @@ planned_steps = steps_of_a_plan()
 @st.composite
 def loops(draw: st.DrawFn) -> Loop:
     bounds = Bounds(
-        attempts=draw(st.integers(1, 12)),
+        attempts=draw(st.integers(4, 12)),  # as many as any plan here takes at least; a goal may have fewer
         patience=draw(st.integers(1, 12)),
         width=draw(st.integers(1, 5)),
         failures=draw(st.integers(1, 4)),

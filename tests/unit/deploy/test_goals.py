@@ -9,9 +9,11 @@ from loopwright.actors.decide import open_goal
 from loopwright.actors.evolve import fold
 from loopwright.bus import Entry, Subject
 from loopwright.bus.effects import Effect
-from loopwright.bus.messages import Evaluation, Goal, Outcome, StepOrder
-from loopwright.deploy.goals import in_words, row_in_words, sentence_of, steps_of
+from loopwright.bus.messages import Evaluation, Goal, Outcome, Result, StepOrder, Usage
+from loopwright.deploy.board import Board
+from loopwright.deploy.goals import called_off, in_words, row_in_words, sentence_of, steps_of
 from loopwright.deploy.listing import row_of
+from loopwright.deploy.screen import line
 
 SUBJECT = Subject.of("effect", ns="default", goal="g1", step="work", attempt=2, role="support")
 
@@ -75,3 +77,19 @@ def test_an_order_tells_the_hint_that_goes_with_it() -> None:
     order = StepOrder(goal="g1", loop="loop", step="work", attempt=4, role="code", hint="Do something else.")
     entry = Entry(1, datetime.now(UTC), SUBJECT, order)
     assert sentence_of(entry) == "attempt 4: code is asked to work, with a hint: Do something else."
+
+
+def test_a_goal_that_had_ended_is_not_told_as_called_off_now() -> None:
+    told = {"goal": "g1", "loop": "loop", "status": "completed", "reason": "accepted"}
+    outcome = Outcome.model_validate(told)
+    assert called_off(outcome, was_over=True) == "completed (accepted): it had ended before it was called off"
+    assert called_off(None, was_over=False) == "The word is on the bus; no orchestrator has acted on it yet."
+
+
+def test_a_loop_that_is_no_repair_is_not_told_of_in_the_words_of_one() -> None:
+    board = Board(goal="g1", loop="roots", score=0.5, best=0.5, usage=Usage(worker_seconds=2))
+    assert line(board, 1) == (
+        "[   1.0 s] submitted · attempt 0 of 0 begun · score 0.50, best 0.50 · 2.0 worker seconds"
+    )
+    made = Result(goal="g1", step="work", attempt=2, worker="w1")
+    assert sentence_of(Entry(1, datetime.now(UTC), SUBJECT, made)) == "attempt 2: w1 made a result in 0.0 s"

@@ -221,7 +221,7 @@ def test_two_files_with_loops_of_one_name_are_refused(tmp_path: Path) -> None:
         ("loop.py", "", " a loop file ends in .yaml, .yml, .toml."),
         ("loop.yaml", "[]", "1:1: a loop file holds the names and values of one loop."),
         ("loop.yaml", "", " a loop file holds the names and values of one loop."),
-        ("loop.yaml", "name: &a [*a]", "1:1: name: it should be a valid string."),
+        ("loop.yaml", "name: &a [*a]", "1:1: name: it should be text."),
     ],
 )
 def test_what_is_no_loop_at_all_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:

@@ -17,9 +17,9 @@ class Shelf(BaseModel):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("books:\n  - pages: 3\n  - pages: x\n", ":3:5: books.1.pages: Input should be a valid integer"),
-        ("books: []\n\nshelves: 1\n", ":3:1: shelves: Extra inputs are not permitted"),
-        ("# nothing\nbook: []\n", ":2:1: books: Field required"),
+        ("books:\n  - pages: 3\n  - pages: x\n", ":3:5: books.1.pages: it should be a valid integer"),
+        ("books: []\n\nshelves: 1\n", ":3:1: shelves is unknown."),
+        ("# nothing\nbook: []\n", ":2:1: books is missing."),
         ("books: []\nbooks: []\n", ':2:1: found duplicate key "books"'),
         ("books: [1\nshelves: 2\n", ":2:8: expected ',' or ']'"),
         ("books: !!python/object:os.system x\n", ":1:8: could not determine a constructor"),

@@ -124,7 +124,10 @@ def of_the_evaluator(
 
 
 def of_the_goal(record: GoalRecord) -> Iterator[Fault]:
-    """C5 and C9: what concerns the goal as a whole: nobody served a role, or it was stopped while it got better."""
+    """C5 and C9: what concerns the goal as a whole.
+
+    Nobody served a role, it was given less than it takes though nothing went wrong, or stopped while it got better.
+    """
     ended = record.ended
     if ended is None:
         return
@@ -138,6 +141,9 @@ def of_the_goal(record: GoalRecord) -> Iterator[Fault]:
             yield Fault(fault=FaultClass.LOOP, confidence=1.0, contract=Contract.JUDGED, who=record.loop.name, **told)
         case StopReason.REJECTED if not record.tried:
             yield Fault(fault=FaultClass.LOOP, confidence=1.0, contract=Contract.FITS, who=record.loop.name, **told)
+        case StopReason.ATTEMPTS | StopReason.STEPS if not any(each.went_wrong for each in record.tried):
+            told |= {"because": f"{outcome.why} {outcome.unverified}".strip(), "contract": Contract.JUDGED}
+            yield Fault(fault=FaultClass.LOOP, confidence=0.9, who=record.loop.name, **told)
         case reason if reason in TIGHT:
             yield from too_tight(record, seq)
         case _:

@@ -1,11 +1,12 @@
 """Running a suite: its goals are submitted to the fleet, so many at once, and each is told as a trial when it ends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import anyio
 
+from loopwright.actors.design import meant
 from loopwright.actors.faults import blame_of, record_of
 from loopwright.actors.ledger import known_of
 from loopwright.bus import Bus, Outcome, Trajectory
@@ -46,6 +47,13 @@ class Planned:
     goal: str
     way: str = ""
     """By which rules and evaluators it is judged once it has ended."""
+
+
+class LoopNotServed(LoopwrightError):
+    """No orchestrator that is there runs a loop which the suite names."""
+
+    def __init__(self, loop: str, known: Iterable[str]) -> None:
+        super().__init__(f"no orchestrator here runs a loop named {loop}{meant(loop, sorted(known))}")
 
 
 type Told = Callable[[Trial], None]
@@ -98,6 +106,19 @@ async def run_trials(bus: Bus, trials: list[Planned], parallel: int, told: Told,
             for number in range(min(parallel, len(trials))):
                 working.start_soon(hand, name=f"trial {number}")
         watching.cancel_scope.cancel()
+
+
+async def refuse_unknown_loops(bus: Bus, trials: Iterable[Planned]) -> None:
+    """Refuse to submit what would be rejected, for no orchestrator that is there has its loop.
+
+    Raises:
+        LoopNotServed: of the first such loop.
+    """
+    there = [each for each in await present(bus) if each.role == ORCHESTRATOR]
+    known = {loop for each in there for loop in each.loops}
+    for loop in dict.fromkeys(each.case.loop for each in trials) if there else ():
+        if loop not in known:
+            raise LoopNotServed(loop, known)
 
 
 async def refuse_nobody(bus: Bus) -> None:

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from loopwright.bus.errors import LoopwrightError
-from loopwright.bus.names import Token
+from loopwright.bus.names import Token, is_token
 from loopwright.deploy.evals.trials import Trial
 
 FOLDER = Path(".loopwright/evals")
@@ -116,7 +116,7 @@ def find_run(run: str, folder: Path) -> Run:
         RunUnknown: there is none.
         RunRefused: the file is not one of a run.
     """
-    path = Path(run) if run.endswith(SUFFIX) else folder / f"{run}{SUFFIX}"
+    path = Path(run) if run.endswith(SUFFIX) or not is_token(run) or Path(run).is_file() else folder / f"{run}{SUFFIX}"
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

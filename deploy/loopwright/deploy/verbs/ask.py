@@ -39,33 +39,36 @@ def ask(ctx: click.Context, goal: str | None, json_: bool) -> None:
 @goal_argument
 @digest_argument
 @click.option("--why", default="", help="Kept on record.")
+@json_option
 @click.pass_context
-def approve(ctx: click.Context, goal: str, digest: str, why: str) -> None:
+def approve(ctx: click.Context, goal: str, digest: str, why: str, json_: bool) -> None:
     """Pass what GOAL asks a person to judge: exactly that which has this DIGEST, as `loopwright ask` shows it."""
     logs.configure(logging.CRITICAL)
-    run(ctx, asking.judge, goal, digest, True, why)
+    run(ctx, asking.judge, goal, digest, True, why, json_)
 
 
 @click.command()
 @goal_argument
 @digest_argument
 @click.option("--why", default="", help="Whoever makes the next attempt is told.")
+@json_option
 @click.pass_context
-def deny(ctx: click.Context, goal: str, digest: str, why: str) -> None:
+def deny(ctx: click.Context, goal: str, digest: str, why: str, json_: bool) -> None:
     """Refuse what GOAL asks a person to judge: exactly that which has this DIGEST, as `loopwright ask` shows it."""
     logs.configure(logging.CRITICAL)
-    run(ctx, asking.judge, goal, digest, False, why)
+    run(ctx, asking.judge, goal, digest, False, why, json_)
 
 
 @click.command()
 @goal_argument
 @digest_argument
 @click.argument("answer", metavar="ANSWER")
+@json_option
 @click.pass_context
-def answer(ctx: click.Context, goal: str, digest: str, answer: str) -> None:
+def answer(ctx: click.Context, goal: str, digest: str, answer: str, json_: bool) -> None:
     """Answer what GOAL asks a person with ANSWER, which is JSON or text."""
     logs.configure(logging.CRITICAL)
-    run(ctx, asking.answer, goal, digest, value_of(answer))
+    run(ctx, asking.answer, goal, digest, value_of(answer), json_)
 
 
 def value_of(text: str) -> JsonValue:

@@ -9,6 +9,7 @@ import click
 from loopwright.deploy import logs
 from loopwright.deploy.checkup import Finding, examine
 from loopwright.deploy.exits import Exit
+from loopwright.deploy.telling import versioned
 
 
 @click.command()
@@ -19,7 +20,7 @@ def doctor(ctx: click.Context, json_: bool) -> None:
     logs.configure(logging.CRITICAL)
     findings = anyio.run(examine)
     if json_:
-        click.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
+        click.echo(json.dumps([versioned(finding.__dict__) for finding in findings], indent=2))
     else:
         for finding in findings:
             click.echo(line(finding))

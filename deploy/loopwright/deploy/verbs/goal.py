@@ -35,7 +35,11 @@ timeout_option = click.option(
 
 
 def input_of(text: str) -> dict[str, JsonValue]:
-    """Return a goal's input: JSON as it is, ``@FILE``, ``-`` for standard input, or plain text."""
+    """Return a goal's input: JSON as it is, ``@FILE``, ``-`` for standard input, or plain text.
+
+    Raises:
+        BadParameter: it cannot be read, or begins as JSON does and is none: a slip of the hand, and no text.
+    """
     if text == "-":
         text = sys.stdin.read()
     elif text.startswith("@"):
@@ -47,7 +51,9 @@ def input_of(text: str) -> dict[str, JsonValue]:
             raise click.BadParameter(f"{text[1:]} cannot be read: it is not UTF-8") from None
     try:
         found = json.loads(text)
-    except ValueError:
+    except ValueError as error:
+        if text.lstrip().startswith(("{", "[")):
+            raise click.BadParameter(f"it begins as JSON does and is none: {error}.") from None
         return {"text": text}
     return found if isinstance(found, dict) else {"data": found}
 
@@ -130,10 +136,11 @@ def watch(ctx: click.Context, goal_: str, timeout: float | None, json_: bool) ->
 @goal.command()
 @click.argument("goal_", metavar="GOAL")
 @click.option("--why", default="", help="Kept on record.")
+@json_option
 @click.pass_context
-def cancel(ctx: click.Context, goal_: str, why: str) -> None:
-    """Call GOAL off. A goal that has ended stays as it is."""
-    run(ctx, goals.cancel, goal_, why)
+def cancel(ctx: click.Context, goal_: str, why: str, json_: bool) -> None:
+    """Call GOAL off, and print how it ended. A goal that has ended stays as it is."""
+    run(ctx, goals.cancel, goal_, why, json_)
 
 
 @goal.command()
@@ -199,10 +206,14 @@ def replay(ctx: click.Context, goal_: str, workers: bool, apps: tuple[str, ...],
 @goal.command()
 @click.argument("goal_", metavar="GOAL")
 @click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="The file.  [default: -]")
+@json_option
 @click.pass_context
-def export(ctx: click.Context, goal_: str, to: Path | None) -> None:
-    """Write all that is on record of GOAL as JSON Lines that need nothing else."""
-    run(ctx, travelling.export, goal_, to)
+def export(ctx: click.Context, goal_: str, to: Path | None, json_: bool) -> None:
+    """Write all that is on record of GOAL as JSON Lines that need nothing else.
+
+    With -o a line tells what the file holds, with --json as JSON; else the record itself is printed.
+    """
+    run(ctx, travelling.export, goal_, to, json_)
 
 
 @goal.command()

@@ -19,7 +19,7 @@ def memory() -> None:
 label_option = click.option(
     "--label", "labels", metavar="LABEL", multiple=True, callback=token, help="Only lessons with it; may be repeated."
 )
-goal_option = click.option("--goal", metavar="GOAL", callback=token, help="On the blackboard of this goal.")
+goal_option = click.option("--goal", metavar="GOAL", help="On the blackboard of this goal.")
 
 
 @memory.command("ls")
@@ -31,7 +31,9 @@ def ls(ctx: click.Context, goal: str | None, labels: tuple[str, ...], json_: boo
     """List the lessons, the newest first, or what stands on a goal's blackboard. --json prints JSON Lines."""
     if goal and labels:
         raise click.UsageError("A blackboard has no labels: leave out --goal or --label.")
-    run(ctx, remembered.ls, goal, labels, json_)
+    if goal:
+        run(ctx, remembered.ls_board, goal, json_)
+    run(ctx, remembered.ls, labels, json_)
 
 
 @memory.command()
@@ -41,7 +43,9 @@ def ls(ctx: click.Context, goal: str | None, labels: tuple[str, ...], json_: boo
 @click.pass_context
 def show(ctx: click.Context, key: str, goal: str | None, json_: bool) -> None:
     """Show all of a lesson, or every word that was said under KEY on a goal's blackboard."""
-    run(ctx, remembered.show, key, goal, json_)
+    if goal:
+        run(ctx, remembered.show_board, key, goal, json_)
+    run(ctx, remembered.show, key, json_)
 
 
 @memory.command()

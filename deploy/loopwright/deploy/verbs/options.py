@@ -19,7 +19,9 @@ def token[T: (str | None, tuple[str, ...])](ctx: click.Context, option: click.Pa
 deadline_option = click.option(
     "--deadline", type=click.FloatRange(0, KEPT, min_open=True), help="Seconds until the goal ends."
 )
-attempts_option = click.option("--attempts", type=click.IntRange(1, FIGURE), help="Attempts until the goal ends.")
+attempts_option = click.option(
+    "--attempts", type=click.IntRange(1, FIGURE), help="Attempts until the goal ends; one at a plan counts."
+)
 sandbox_option = click.option(
     "--sandbox",
     type=click.Choice(["auto", "bwrap", "limits"]),

@@ -336,3 +336,10 @@ def test_whatever_is_on_record_is_blamed_on_somebody_or_nobody_with_evidence_tha
     assert all(there >= set(fault.evidence) for fault in blame.faults)
     assert all(point.seq in there for point in (blame.introduced, blame.found, *blame.missed) if point)
     assert why_of(record, blame)
+
+
+def test_a_goal_that_was_given_too_few_attempts_blames_that_and_does_not_say_that_nothing_went_wrong() -> None:
+    blame = blame_of(Story().ended(StopReason.ATTEMPTS, unverified="Nothing was accepted at work."))
+    assert blame.fault is not None
+    assert (blame.fault.fault, blame.fault.who) == (FaultClass.LOOP, "shop")
+    assert blame.fault.because == "It is over. Nothing was accepted at work."

@@ -46,13 +46,14 @@ def test_a_suite_says_for_all_cases_what_they_do_not_say_themselves(tmp_path: Pa
 @pytest.mark.parametrize(
     ("find", "put", "said"),
     [
-        ("attempts: 12", "atempts: 12", ":3:10: limits.atempts: Extra inputs are not permitted"),
-        ("name: nine", "name: Nine!", ":5:5: cases.0.name: String should match pattern"),
+        ("attempts: 12", "atempts: 12", ":3:10: limits.atempts is unknown."),
+        ("name: nine", "name: Nine!", ":5:5: cases.0.name: 'Nine!' cannot be a name"),
         ("name: more", "name: nine", ":7:5: there are two cases of the name nine"),
         ("loop: roots\n", "", ":4:5: the case nine has no loop, and neither has the suite"),
         ("@more.json", "@less.json", ":9:5: "),
         ("acceptance: {number: 4}", "folder: nowhere", ":10:5: "),
-        ("attempts: 3", "attempts: 0", ":11:14: cases.1.limits.attempts: Input should be greater"),
+        (ROOTS[ROOTS.index("cases:") :], "cases: 3", ":4:1: cases: it should be a list, and is 3."),
+        ("attempts: 3", "attempts: 0", ":11:14: cases.1.limits.attempts: it should be greater"),
     ],
 )
 def test_a_mistake_in_a_suite_is_told_with_its_place(tmp_path: Path, find: str, put: str, said: str) -> None:
@@ -95,6 +96,8 @@ def test_a_run_goes_on_where_it_was_killed_in_the_middle_of_a_line(tmp_path: Pat
         assert (file.run.heading, file.run.trials) == (HEADING, (trial(1),))
         file.add(trial(3))
     assert find_run(str(path), Path("elsewhere")).trials == (trial(1), trial(3))
+    path.rename(tmp_path / "kept.of-may")
+    assert find_run(str(tmp_path / "kept.of-may"), Path("elsewhere")).trials == (trial(1), trial(3))
 
 
 def test_a_run_is_held_by_one_process_and_belongs_to_one_suite(tmp_path: Path) -> None:
