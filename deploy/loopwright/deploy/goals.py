@@ -40,14 +40,12 @@ async def submit(
     loop: str,
     given: dict[str, JsonValue],
     goal: str | None,
-    deadline: float | None,
-    attempts: int | None,
+    limits: Limits,
     watching: bool,
     as_json: bool,
 ) -> int:
     """Publish a goal, and print its id or follow it."""
     async with connect_bus() as bus:
-        limits = Limits(deadline=deadline, attempts=attempts)
         run = await Goals(bus).submit(loop, given, goal=goal, limits=limits)
         if watching:
             return await followed(bus, run, None, as_json)
@@ -196,8 +194,13 @@ async def show(goal: str, as_json: bool) -> int:
 
 
 def comes_from(standing: Standing) -> dict[str, JsonValue]:
-    """Return what a fork goes on from."""
-    return {"fork_of": f"{standing.prefix[-1].goal} at {standing.prefix[-1].seq}"} if standing.prefix else {}
+    """Return what a fork goes on from, and which attempt of which goal one serves."""
+    told: dict[str, JsonValue] = {}
+    if standing.prefix:
+        told["fork_of"] = f"{standing.prefix[-1].goal} at {standing.prefix[-1].seq}"
+    if (parent := standing.goal.parent) is not None:
+        told["serves"] = f"{parent.goal}, {parent.step}, attempt {parent.attempt}"
+    return told
 
 
 def row_in_words(row: Mapping[str, JsonValue]) -> str:
@@ -247,6 +250,7 @@ def in_words(outcome: Outcome) -> str:
         "curve": sparkline(outcome.curve) or "-",
         "attempts": outcome.attempts,
         "seconds": f"{outcome.seconds:.1f}",
+        "spent": spent_in_words(outcome),
         "best": json.dumps(outcome.best) if outcome.best is not None else "-",
         "unverified": outcome.unverified or "-",
         "shown by": shown_by(outcome),
@@ -254,6 +258,23 @@ def in_words(outcome: Outcome) -> str:
     if isinstance(point := outcome.evidence.get("forked"), dict):
         rows["fork of"] = f"{point['goal']} at {point['seq']}"
     return "\n".join(f"{name:>10}  {value}" for name, value in rows.items())
+
+
+def spent_in_words(outcome: Outcome) -> str:
+    """Return what a goal and all goals below it took, and what they may have taken besides."""
+    usage, aside = outcome.usage, outcome.set_aside
+    told = sums_in_words(usage.tokens_in + usage.tokens_out, usage.cost, usage.tool_calls, outcome.steps + usage.steps)
+    if aside is None:
+        return told
+    most = sums_in_words(aside.tokens, aside.cost, aside.tool_calls or 0, aside.steps or 0)
+    return f"{told}; nobody has heard what was spent of another {most}, which were set aside"
+
+
+def sums_in_words(tokens: int, cost: float, calls: int, steps: int) -> str:
+    """Return sums that are not zero."""
+    named = ((f"{tokens:,} tokens", tokens), (f"${cost:.4f}", cost), (f"{calls:,} tool calls", calls))
+    told = [words for words, value in (*named, (f"{steps:,} steps", steps)) if value]
+    return ", ".join(told) or "nothing"
 
 
 def shown_by(outcome: Outcome) -> str:

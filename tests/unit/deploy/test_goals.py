@@ -9,11 +9,23 @@ from loopwright.actors.decide import open_goal
 from loopwright.actors.evolve import fold
 from loopwright.bus import Entry, Subject
 from loopwright.bus.effects import Effect
-from loopwright.bus.messages import Evaluation, Goal, Outcome, Result, StepOrder, Usage
+from loopwright.bus.messages import (
+    Allowance,
+    Evaluation,
+    Goal,
+    Limits,
+    Outcome,
+    Result,
+    Status,
+    StepOrder,
+    StopReason,
+    Usage,
+)
 from loopwright.deploy.board import Board
-from loopwright.deploy.goals import called_off, in_words, row_in_words, sentence_of, steps_of
+from loopwright.deploy.goals import called_off, in_words, row_in_words, sentence_of, spent_in_words, steps_of
 from loopwright.deploy.listing import row_of
 from loopwright.deploy.screen import line
+from loopwright.deploy.verbs.goal import submit
 
 SUBJECT = Subject.of("effect", ns="default", goal="g1", step="work", attempt=2, role="support")
 
@@ -54,6 +66,11 @@ def test_a_goal_shows_the_steps_that_are_under_way_and_those_that_wait() -> None
         ({"phase": "failed", "name": "refund", "failure": "no"}, "attempt 2: refund failed: no"),
         ({"phase": "done", "name": "refund"}, "attempt 2: refund answered support"),
         (
+            {"phase": "reserved", "what": "goal", "name": "lookup", "key": "g7"},
+            "attempt 2: support submits g7, of the loop lookup",
+        ),
+        ({"phase": "done", "what": "goal", "name": "lookup", "key": "g7"}, "attempt 2: g7 has ended"),
+        (
             {"phase": "done", "name": "gpt-5", "usage": {"tokens_in": 1200, "tokens_out": 30}},
             "attempt 2: gpt-5 answered support, 1,230 tokens",
         ),
@@ -93,3 +110,17 @@ def test_a_loop_that_is_no_repair_is_not_told_of_in_the_words_of_one() -> None:
     )
     made = Result(goal="g1", step="work", attempt=2, worker="w1")
     assert sentence_of(Entry(1, datetime.now(UTC), SUBJECT, made)) == "attempt 2: w1 made a result in 0.0 s"
+
+
+def test_every_limit_of_a_goal_can_be_given_at_the_command_line() -> None:
+    assert {option.name for option in submit.params} >= set(Limits.model_fields)
+
+
+def test_what_was_spent_says_what_nobody_has_heard_of() -> None:
+    told = {"goal": "g1", "loop": "book", "status": Status.CANCELED, "reason": StopReason.CANCELLED, "steps": 2}
+    usage = Usage(tokens_in=1200, tokens_out=34, cost=0.5, steps=3)
+    assert spent_in_words(Outcome(**told, usage=usage)) == "1,234 tokens, $0.5000, 5 steps"
+    aside = Allowance(tokens=900, cost=2.5, tool_calls=8)
+    assert spent_in_words(Outcome(**told, set_aside=aside)) == (
+        "2 steps; nobody has heard what was spent of another 900 tokens, $2.5000, 8 tool calls, which were set aside"
+    )

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
+from loopwright.bus.messages import Limits
 from loopwright.bus.names import is_token
 from loopwright.deploy import blaming, checking, goals, logs, travelling
 from loopwright.deploy.verbs.calling import run
 from loopwright.deploy.verbs.options import (
     app_option,
-    attempts_option,
-    deadline_option,
     json_option,
+    limits_options,
     sandbox_option,
     token,
 )
@@ -69,23 +69,22 @@ def namespace(ctx: click.Context, option: click.Parameter, given: str) -> str:
 @click.argument("loop")
 @click.argument("input_", metavar="INPUT", default="{}")
 @click.option("--goal", "goal_", metavar="ID", help="The goal's id; the same id twice is one goal.")
-@deadline_option
-@attempts_option
+@limits_options
 @click.option("--watch", is_flag=True, help="Follow it to its end.")
 @json_option
 @click.pass_context
 def submit(
     ctx: click.Context,
+    /,
     loop: str,
     input_: str,
     goal_: str | None,
-    deadline: float | None,
-    attempts: int | None,
     watch: bool,
     json_: bool,
+    **limits: float | None,
 ) -> None:
     """Publish a goal for LOOP with INPUT (JSON, @FILE, - or text), and print its id."""
-    run(ctx, goals.submit, loop, input_of(input_), goal_, deadline, attempts, watch, json_)
+    run(ctx, goals.submit, loop, input_of(input_), goal_, Limits.model_validate(limits), watch, json_)
 
 
 @goal.command()

@@ -1,5 +1,6 @@
 """The options that several verbs share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -22,6 +23,29 @@ deadline_option = click.option(
 attempts_option = click.option(
     "--attempts", type=click.IntRange(1, FIGURE), help="Attempts until the goal ends; one at a plan counts."
 )
+count = click.IntRange(1, FIGURE)
+seconds = click.FloatRange(0, KEPT, min_open=True)
+LIMITS = (
+    deadline_option,
+    click.option("--step-timeout", type=seconds, help="Seconds that one worker may take over one attempt."),
+    attempts_option,
+    click.option("--patience", type=count, help="Proposals without a better score until the loop counts as stuck."),
+    click.option("--width", type=click.IntRange(1, 64), help="Attempts that may be under way at once."),
+    click.option("--tokens", type=count, help="Tokens, in and out, of the goal and of all goals below it."),
+    click.option("--cost", type=click.FloatRange(0, FIGURE, min_open=True), help="US dollars, likewise."),
+    click.option("--tool-calls", type=count, help="Tool calls, likewise."),
+    click.option("--steps", type=count, help="Pieces of work handed out, evaluations included, likewise."),
+)
+"""An option for each limit that a goal may set for itself, named as it is."""
+
+
+def limits_options[C: Callable[..., None]](command: C) -> C:
+    """Give a command an option for each limit."""
+    for option in reversed(LIMITS):
+        command = option(command)
+    return command
+
+
 sandbox_option = click.option(
     "--sandbox",
     type=click.Choice(["auto", "bwrap", "limits"]),
