@@ -27,10 +27,11 @@ from loopwright.actors.measured import Measured
 from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
 from loopwright.actors.plan import PLAN, WORK
 from loopwright.actors.purse import purse_of
+from loopwright.actors.recovery import AT_ONCE
 from loopwright.actors.standing import FRESH, Attempt, Best, Doing, Standing, part_of
 from loopwright.actors.voting import NEVER_OUTVOTED, Ballot, Tally
 from loopwright.bus.forks import ForkPoint
-from loopwright.bus.messages import FailureClass
+from loopwright.bus.messages import Failure, FailureClass
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -201,13 +202,13 @@ def judge(standing: Standing, event: Judged) -> Standing:
     attempt = known(standing, event.attempt)
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
-    found = attempt.found if event.passed else together(attempt.found, event.found)
+    found = attempt.found if event.passed or attempt.broken else together(attempt.found, event.found)
     attempt = attempt.but(found=found, seq=event.seq)
     return cast(standing, attempt, Ballot.of(role=event.judge, passed=event.passed, score=event.score), event.pick)
 
 
 def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue = None) -> Standing:
-    """Note an evaluator's ballot; the last to speak moves the attempt."""
+    """Note an evaluator's ballot; the last to speak moves the attempt, also one that cannot be saved by then."""
     ballots = (*attempt.ballots, ballot)
     panel = standing.loop.panel
     outvoted = not ballot.passed and any(each.passed for each in attempt.ballots)
@@ -218,6 +219,8 @@ def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue =
         pick=attempt.pick if pick is None or outvoted else pick,
     )
     standing = replaced(standing, attempt)
+    if attempt.broken is not None:
+        return standing if attempt.waiting else failed(standing, attempt, attempt.broken)
     match panel.tally(ballots):
         case Tally.PASSED:
             return passed(moved(standing, attempt.number, Mark.PASSED), attempt.number)
@@ -297,23 +300,38 @@ def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
 
 
 def fail(standing: Standing, event: Failed) -> Standing:
-    """Close an attempt that has nothing to show; neither an exhausted generator nor an empty purse is a failure."""
+    """Note that a worker or an evaluator has nothing to show, which the others of a panel may outvote."""
     standing = spent(standing, event)
     attempt = known(standing, event.attempt)
-    if event.judge is not None and attempt.phase is Phase.JUDGING and event.failure.kind not in NEVER_OUTVOTED:
-        abstention = Ballot(role=event.judge)
-        if standing.loop.panel.tally((*attempt.ballots, abstention)) is not Tally.VOID:
-            return cast(standing, attempt.but(seq=event.seq), abstention)
-    standing = moved(standing, event.attempt, Mark.FAILED)
-    size = attempt.size
-    if event.failure.kind is FailureClass.EXHAUSTED:
-        return dropped(standing, event.attempt, exhausted=True, empty=standing.empty + 1)
-    if event.failure.kind is FailureClass.SPENT:
-        return dropped(standing, event.attempt)
-    found = of_failure(event.judge or event.failure.kind, event.failure.message)
-    measured = standing.measured.without_score(max(1, size), found, event.seq)
-    noted = {"failures": standing.failures + 1, "last_failure": event.failure, "measured": measured}
-    return dropped(standing, event.attempt, **noted)
+    if event.judge is None or attempt.phase is not Phase.JUDGING:
+        return failed(standing, attempt.but(seq=event.seq), event.failure, event.judge)
+    abstention = Ballot(role=event.judge)
+    is_void = standing.loop.panel.tally((*attempt.ballots, abstention)) is Tally.VOID
+    if attempt.broken is None and (is_void or event.failure.kind in NEVER_OUTVOTED):
+        if standing.loop.after(event.failure.kind) in AT_ONCE:
+            return failed(leaving_judges(standing, attempt), attempt.but(seq=event.seq), event.failure, event.judge)
+        attempt = attempt.but(broken=event.failure, found=of_failure(event.judge, event.failure.message))
+    return cast(standing, attempt.but(seq=event.seq), abstention)
+
+
+def failed(standing: Standing, attempt: Attempt, failure: Failure, judge: Token | None = None) -> Standing:
+    """Close an attempt that has nothing to show; neither an exhausted generator nor an empty purse is a failure."""
+    standing = moved(standing, attempt.number, Mark.FAILED)
+    if failure.kind is FailureClass.EXHAUSTED:
+        return dropped(standing, attempt.number, exhausted=True, empty=standing.empty + 1)
+    if failure.kind is FailureClass.SPENT:
+        return dropped(standing, attempt.number)
+    found = attempt.found if attempt.broken else of_failure(judge or failure.kind, failure.message)
+    measured = standing.measured.without_score(max(1, attempt.size), found, attempt.seq)
+    noted = {"failures": standing.failures + 1, "last_failure": failure, "measured": measured}
+    return dropped(standing, attempt.number, **noted)
+
+
+def leaving_judges(standing: Standing, attempt: Attempt) -> Standing:
+    """Set aside what the evaluators of an attempt may still spend who have not spoken, and are not waited for."""
+    if len(attempt.waiting) < 2:
+        return standing
+    return standing.but(set_aside=standing.set_aside.plus(attempt.purse or standing.room))
 
 
 def known(standing: Standing, number: int) -> Attempt:

@@ -53,6 +53,8 @@ class Attempt(Frozen):
     """What tells its output from every other."""
     found: str = ""
     """What tells how it was refused."""
+    broken: Failure | None = None
+    """Why it has nothing to show whatever the evaluators say that have not spoken."""
     purse: Purse | None = None
     """What it may still spend; None: all that the goal may, for it is alone."""
     seq: int = 0

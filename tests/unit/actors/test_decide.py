@@ -118,14 +118,13 @@ def test_several_evaluators_must_all_pass_and_the_lowest_score_counts() -> None:
     assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
 
 
-def test_an_attempt_that_an_evaluator_cannot_judge_is_a_failed_one_and_the_other_evaluators_are_not_waited_for() -> (
-    None
-):
+def test_an_attempt_that_an_evaluator_cannot_judge_is_a_failed_one_once_the_others_have_said_what_they_spent() -> None:
     told = Told(LOOP.model_copy(update={"judges": ("tests", "lint")}))
     told.makes(1)
     told.cannot_judge(1, FailureClass.CRASHED)
-    assert told.orders[-1] == ("code", 2)
-    assert told.judges(1, 1.0, "lint") == ()
+    assert told.orders[-1] == ("lint", 1)
+    told.judges(1, 1.0, "lint", usage=Usage(tokens_in=7))
+    assert (told.orders[-1], told.standing.failures, told.standing.usage.tokens_in) == (("code", 2), 1, 7)
 
 
 @pytest.mark.parametrize("acceptance", [None, HIDDEN])

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from loopwright.actors.loop import Loop
 from loopwright.actors.voting import Ballot, Panel, Quorum, Tally, Vote, Weighted
-from loopwright.bus.messages import FailureClass, Status, StepOrder, StopReason
+from loopwright.bus.messages import Allowance, FailureClass, Status, StepOrder, StopReason
 from tests.unit.actors.telling import Told, bounded
 
 NAMES = ("a", "b", "c", "d")
@@ -88,13 +88,14 @@ def test_an_evaluator_that_cannot_judge_is_done_without_where_the_others_suffice
     assert told.outcome.why == "Attempt 1 passed 2 of its 3 judges."
 
 
-def test_an_attempt_that_too_few_can_judge_has_failed_and_the_rest_are_not_waited_for() -> None:
+def test_an_attempt_that_too_few_can_judge_has_failed_when_the_last_has_spoken_whatever_that_one_says() -> None:
     told = Told(voting(Quorum(quorum=2)))
     told.makes(1)
     told.cannot_judge(1, FailureClass.CRASHED, "a")
     told.cannot_judge(1, FailureClass.CRASHED, "b")
+    assert (told.standing.failures, told.orders[-1]) == (0, ("c", 1))
+    told.judges(1, 1.0, "c")
     assert (told.standing.failures, told.orders[-1]) == (1, ("code", 2))
-    assert told.judges(1, 1.0, "c") == ()
 
 
 def test_a_check_that_cannot_judge_fails_the_attempt_whatever_the_judges_say() -> None:
@@ -102,6 +103,8 @@ def test_a_check_that_cannot_judge_fails_the_attempt_whatever_the_judges_say() -
     told.makes(1)
     told.judges(1, 1.0, "a")
     told.cannot_judge(1, FailureClass.TIMEOUT, "tests")
+    told.judges(1, 1.0, "b")
+    told.judges(1, 1.0, "c")
     assert (told.standing.failures, told.orders[-1]) == (1, ("code", 2))
 
 
@@ -110,6 +113,7 @@ def test_a_judge_in_doubt_about_what_it_did_ends_the_goal_although_the_others_wo
     told.makes(1)
     told.cannot_judge(1, FailureClass.IN_DOUBT, "b")
     assert told.end == (Status.FAILED, StopReason.ERROR)
+    assert told.outcome.set_aside == Allowance(tokens=200_000, cost=3.0), "two have not said what they spent"
 
 
 def test_the_acceptance_evaluator_is_asked_once_although_the_last_judge_could_not_judge() -> None:
