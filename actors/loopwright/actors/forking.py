@@ -48,14 +48,16 @@ def standing_at(point: ForkPoint, decisions: Sequence[Known], entries: Sequence[
     goal, seq = point.goal, point.seq
     if not decisions:
         raise NoWayOn(f"There is no goal {goal} on record to go on from.")
-    if seq > (last := max([decisions[-1].seq, *(entry.seq for entry in entries)])):
+    places = {entry.seq: entry.place for entry in entries}  # of a record that was put back they are those it had
+    decided = [(places.get(known.seq, known.seq), known) for known in decisions]
+    if seq > (last := max([decided[-1][0], *places.values()])):
         raise NoWayOn(f"The record of {goal} ends at {last} so far, before {seq}.")
-    by_then = [known for known in decisions if known.seq <= seq]
+    by_then = [known for place, known in decided if place <= seq]
     if not by_then:
-        raise NoWayOn(f"{goal} was opened at {decisions[0].seq}, behind {seq}.{comes_from(decisions[0])}")
+        raise NoWayOn(f"{goal} was opened at {decided[0][0]}, behind {seq}.{comes_from(decisions[0])}")
     standing = by_then[-1].decision.standing
     seen = {known.decision.seen for known in by_then}
-    for entry in answers(entry for entry in entries if entry.seq <= seq):
+    for entry in answers(entry for entry in entries if entry.place <= seq):
         if f"{LOOP}-{entry.place}" not in seen and entry.message is not None:
             standing = turn(standing, entry.message, entry.time, entry.place)[1]
     if standing.over:

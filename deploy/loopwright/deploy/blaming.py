@@ -1,19 +1,45 @@
 """What `goal why` and `goal blame` do."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import click
 
-from loopwright.actors.faults import Blame, Fault, GoalRecord, Point, blame_of, opinion_on, read_record, why_of
-from loopwright.bus import Bus
+from loopwright.actors.errors import NoWayOn
+from loopwright.actors.faults import (
+    Blame,
+    Confirmation,
+    Fault,
+    GoalRecord,
+    Point,
+    blame_of,
+    opinion_on,
+    read_record,
+    why_of,
+)
+from loopwright.actors.faults.confirming import with_confirmation
+from loopwright.bus import Bus, connect_bus
 from loopwright.bus.client import wait_until_known
+from loopwright.bus.messages import FaultClass
+from loopwright.bus.portable import put_back
+from loopwright.deploy.apps import load
+from loopwright.deploy.confirming import KEPT_IN, confirmed, judged_by_acceptance, place_on
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
+from loopwright.deploy.swaps import Swap, as_it_was, swapped, usual
 from loopwright.deploy.telling import tell
 from loopwright.tools.model import Model
 
 SHOWN = 20
 """Failed attempts that are listed for a person, the last."""
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """How a blame is to be confirmed."""
+
+    swap: Swap | None
+    apps: tuple[str, ...]
 
 
 async def why(goal: str, as_json: bool) -> int:
@@ -26,16 +52,49 @@ async def why(goal: str, as_json: bool) -> int:
     return Exit.DONE
 
 
-async def blame(goal: str, as_json: bool, opinion: bool, model: str | None) -> int:
-    """Show whose fault it was: who introduced it, who missed it, who found it; and what a model thinks, if asked."""
+async def blame(goal: str, as_json: bool, opinion: bool, model: str | None, confirm: Confirm | None) -> int:
+    """Show whose fault it was: who introduced it, who missed it, who found it.
+
+    Where that is asked for, also what a model thinks, and what comes of replaying it with one component swapped.
+    """
     async with bus_of(goal) as (bus, name):
         record = await known_record(bus, name)
-    found = blame_of(record)
+        found = blame_of(record)
+        if confirm is not None:
+            found = await with_replay(bus, record, found, confirm)
     if opinion:
         async with Model.from_environment() as asked:
             found = found.model_copy(update={"opinion": await opinion_on(record, asked, model)})
     click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(in_words(found)))
     return Exit.DONE
+
+
+async def with_replay(bus: Bus, record: GoalRecord, blame: Blame, confirm: Confirm) -> Blame:
+    """Return a blame with what comes of replaying the goal with one component swapped.
+
+    Raises:
+        NoWayOn: nobody is blamed, or nothing can go on from there.
+        SwapRefused, AppRefused: it is not clear what is to be swapped, or what for.
+    """
+    fault, app = blame.fault, load(confirm.apps)
+    if fault is None:
+        raise NoWayOn(f"Nobody is blamed for how {record.goal.goal} stands: there is nothing to confirm.")
+    if confirm.swap is None and fault.fault is FaultClass.EVALUATOR:
+        return with_confirmation(blame, await judged_by_acceptance(bus, record, fault, app))
+    swap = swapped(record, app, confirm.swap) if confirm.swap else usual(record, app, fault)
+    place = await place_on(bus, record, fault)
+    click.echo(f"loopwright: {record.goal.goal} goes on from {place} with {swap.said}: {bounds_of(record)}", err=True)
+    found, kept = await confirmed(bus, record, fault, swap, as_it_was(swap, app))
+    async with connect_bus(ns=KEPT_IN) as there:
+        await put_back(there, kept)
+    return with_confirmation(blame, found)
+
+
+def bounds_of(record: GoalRecord) -> str:
+    """Return what going on may cost, for a person."""
+    bounds = record.bounds
+    told = f"{bounds.attempts} attempts, {bounds.tokens:,} tokens and ${bounds.cost:.2f} in all are its limits"
+    return f"models are asked and tools are called; {told}."
 
 
 async def known_record(bus: Bus, goal: str) -> GoalRecord:
@@ -62,6 +121,9 @@ def in_words(blame: Blame) -> Iterator[str]:
     yield from (pointed("found", blame.found) if blame.found else ())
     if blame.opinion is not None:
         yield f"{'opinion':>10}  a model thinks: {charged(blame.opinion)}: {first_line(blame.opinion.because)}"
+    if blame.confirmation is not None:
+        tested = blame.confirmation.said.value if blame.confirmation.about else "swapped"
+        yield f"{tested:>10}  {replayed(blame.confirmation)}"
     hidden = len(blame.faults) - SHOWN
     if hidden > 0:
         yield f"{'attempts':>10}  {hidden} more went wrong before these"
@@ -69,11 +131,21 @@ def in_words(blame: Blame) -> Iterator[str]:
         yield f"{f'attempt {fault.attempt}':>10}  {charged(fault)}: {first_line(fault.because)}"
 
 
+def replayed(found: Confirmation) -> str:
+    """Return what was swapped, what came of it, and what that took."""
+    from_ = f", from {found.at} on" if found.at else ""
+    tokens = found.usage.tokens_in + found.usage.tokens_out
+    took = f"; {tokens:,} tokens, ${found.usage.cost:.2f}, {found.usage.worker_seconds:.1f} worker seconds"
+    where = f"{took}; see {found.goal}" if found.goal else ""
+    return f"by replay with {found.swapped}{from_}: {found.because}{where}"
+
+
 def charged(fault: Fault) -> str:
     """Return whose a fault is, how sure that is, and where it shows."""
     contract = f", contract {fault.contract.value}" if fault.contract else ""
     where = f", at {' '.join(map(str, fault.evidence))}" if fault.evidence else ""
-    return f"{fault.fault.value} {fault.who}".strip() + f", confidence {fault.confidence:.2f}{contract}{where}"
+    replay = f", {fault.replay.value} by replay" if fault.replay else ""
+    return f"{fault.fault.value} {fault.who}".strip() + f", confidence {fault.confidence:.2f}{replay}{contract}{where}"
 
 
 def pointed(what: str, point: Point) -> Iterator[str]:

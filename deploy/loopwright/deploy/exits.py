@@ -22,6 +22,7 @@ from loopwright.deploy.evals.running import LoopNotServed
 from loopwright.deploy.evals.runs import RunRefused, RunUnknown
 from loopwright.deploy.loopfiles import LoopRefused, LoopUnknown
 from loopwright.deploy.marked import FileRefused
+from loopwright.deploy.swaps import SwapRefused
 from loopwright.tools.errors import InterpreterUnusable, WorkspaceRefused
 
 
@@ -70,6 +71,8 @@ def of_error(error: LoopwrightError) -> Exit:
         case NothingAsked():
             return Exit.NOT_FOUND
         case AppRefused() | FileRefused() | LoopRefused() | RunRefused() | NamespaceServed() | RecordTaken():
+            return Exit.USAGE
+        case SwapRefused():
             return Exit.USAGE
         case AnswerRefused() | InterpreterUnusable() | NoWayOn() | WorkspaceRefused() | NotRetriable():
             return Exit.USAGE

@@ -116,7 +116,7 @@ async def replay(goal: str, workers: bool, apps: Sequence[str], as_json: bool) -
     """Show where today's code would decide otherwise than is on record; with `workers`, or answer otherwise."""
     app = load(apps) if workers else App()
 
-    def tell(each: Rerun) -> None:
+    def show(each: Rerun) -> None:
         if not as_json:
             click.echo(rerun_line(each))
 
@@ -128,7 +128,7 @@ async def replay(goal: str, workers: bool, apps: Sequence[str], as_json: bool) -
             click.echo("".join(f"{line}\n" for line in otherwise_lines(found)), nl=False)
         if workers:
             refuse_strangers(app, entries)
-            found = found.model_copy(update={"steps": await rerun(bus, app.workers, entries, tell)})
+            found = found.model_copy(update={"steps": await rerun(bus, app.workers, entries, show)})
     click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(summary(found)))
     return Exit.NOT_CONVERGED if found.differs else Exit.DONE
 

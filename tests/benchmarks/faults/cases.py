@@ -66,10 +66,13 @@ class Case:
     ordered: dict[str, int] = field(default_factory=dict[str, int])
     """What was ordered, by the key of the call."""
     turns: int = 0
+    swapped: FaultClass | None = None
+    """The component that was taken out for a sound one."""
 
     def has(self, fault: FaultClass, *kinds: str, attempt: int = 2) -> bool:
         """Tell whether one of these faults is to show in an attempt."""
-        return self.fault is fault and self.kind in kinds and not (self.stumbles and attempt == 1)
+        there = self.fault is fault and self.swapped is not fault
+        return there and self.kind in kinds and not (self.stumbles and attempt == 1)
 
 
 def cases_of(seed: int) -> Iterator[Case]:

@@ -2,6 +2,7 @@
 
 from loopwright.actors.faults.blame import blame_of as blame_of
 from loopwright.actors.faults.fault import Blame as Blame
+from loopwright.actors.faults.fault import Confirmation as Confirmation
 from loopwright.actors.faults.fault import Contract as Contract
 from loopwright.actors.faults.fault import Fault as Fault
 from loopwright.actors.faults.fault import Point as Point

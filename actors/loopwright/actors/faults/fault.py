@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from loopwright.bus.messages import FaultClass, Status, StopReason
+from loopwright.bus.messages import FaultClass, Status, StopReason, Usage
 
 SURE = 0.8
 """Confidence from which on a fault is named without a reservation."""
@@ -26,6 +26,14 @@ class Contract(StrEnum):
     SERVED = "C9"  #: whoever takes a step answers it, and what it needs is there
 
 
+class Said(StrEnum):
+    """What a counterfactual says of a blame."""
+
+    CONFIRMED = "confirmed"  #: without the component the failure goes away
+    REFUTED = "refuted"  #: it stays
+    UNKNOWN = "unknown"  #: nobody can tell
+
+
 class Fault(BaseModel):
     """What went wrong once."""
 
@@ -45,6 +53,8 @@ class Fault(BaseModel):
     """One sentence for a person."""
     opinion: bool = False
     """Whether a model thinks so; everything else is worked out from the record alone."""
+    replay: Said | None = None
+    """What replaying the goal without it has said; None where nobody has."""
 
 
 class Point(BaseModel):
@@ -55,6 +65,26 @@ class Point(BaseModel):
     seq: int
     who: str
     what: str
+
+
+class Confirmation(BaseModel):
+    """What came of replaying a goal with one component swapped."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    said: Said
+    because: str
+    """One sentence for a person."""
+    swapped: str
+    """What was put in the place of what."""
+    about: bool = True
+    """Whether that is what is blamed; else the blame stays as it is."""
+    at: int | None = None
+    """The last place on the goal's record that counted; what stands behind it was done anew."""
+    goal: str = ""
+    """The goal that went on from there."""
+    usage: Usage = Usage()
+    """What that took."""
 
 
 class Blame(BaseModel):
@@ -78,3 +108,5 @@ class Blame(BaseModel):
     """Every failed attempt's, in order."""
     opinion: Fault | None = None
     """What a model thinks, where one was asked; it changes nothing above."""
+    confirmation: Confirmation | None = None
+    """What came of replaying it with one component swapped, where that was asked for."""

@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from loopwright.bus.messages import Limits
 from loopwright.bus.names import is_token
 from loopwright.deploy import blaming, checking, goals, logs, travelling
+from loopwright.deploy.blaming import Confirm
+from loopwright.deploy.swaps import Swap
 from loopwright.deploy.verbs.calling import run
 from loopwright.deploy.verbs.options import (
     app_option,
@@ -65,6 +67,16 @@ def namespace(ctx: click.Context, option: click.Parameter, given: str) -> str:
     return given
 
 
+def swap_of(ctx: click.Context, option: click.Parameter, given: str | None) -> Swap | None:
+    """Return what is to be swapped for what."""
+    if given is None:
+        return None
+    what, equals, other = given.partition("=")
+    if not (what and equals and other):
+        raise click.BadParameter(f"{given!r} has not the form WHAT=OTHER, as in clerk=mended.")
+    return Swap(what, other)
+
+
 @goal.command()
 @click.argument("loop")
 @click.argument("input_", metavar="INPUT", default="{}")
@@ -109,17 +121,46 @@ def why(ctx: click.Context, goal_: str, json_: bool) -> None:
 @click.argument("goal_", metavar="GOAL")
 @click.option("--opinion", is_flag=True, help="Ask a model for a second opinion; it is shown the record.")
 @click.option("--model", help="Name of the model to ask.", envvar="LOOPWRIGHT_MODEL")
+@click.option("--confirm", is_flag=True, help="Replay GOAL from the fault on with one component swapped.")
+@click.option(
+    "--swap",
+    metavar="WHAT=OTHER",
+    callback=swap_of,
+    help="What for what: ROLE=MODULE, model=NAME, attempts=9.",
+)
+@app_option
+@sandbox_option
 @json_option
 @click.pass_context
-def blame(ctx: click.Context, goal_: str, opinion: bool, model: str | None, json_: bool) -> None:
+def blame(
+    ctx: click.Context,
+    goal_: str,
+    opinion: bool,
+    model: str | None,
+    confirm: bool,
+    swap: Swap | None,
+    apps: tuple[str, ...],
+    sandbox: str,
+    json_: bool,
+) -> None:
     """Show whose fault it was: where it was introduced, who missed it, where it was found.
 
     Everything is worked out from what is on record, and the numbers are places in it: `goal watch` shows them. Only
     --opinion asks a model, at OPENAI_BASE_URL or with OPENAI_API_KEY; what it thinks stands beside the rest.
+
+    --confirm puts it to the test: what came before the fault counts as it is, and the rest is really done again, by
+    the workers of --app in this process, with another component: a role or a tool of another module (--swap
+    ROLE=MODULE, --swap TOOL=MODULE), another model or loop, another limit. Where the goal is met then, and is not
+    without the swap, the blame is confirmed. Without --swap a bound is raised, a service gets another chance, and
+    acceptance judges in the place of an evaluator. It stays within the goal's limits, what was spent included; models
+    are asked and paid, and tools that write do write.
     """
     if opinion and not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")):
         raise click.UsageError("--opinion asks a model: set OPENAI_API_KEY, or OPENAI_BASE_URL.")
-    run(ctx, blaming.blame, goal_, json_, opinion, model)
+    if apps and not (confirm or swap):
+        raise click.UsageError("--app names workers: add --confirm to have them put the blame to the test.")
+    os.environ[SANDBOX] = sandbox
+    run(ctx, blaming.blame, goal_, json_, opinion, model, Confirm(swap, apps) if confirm or swap else None)
 
 
 @goal.command()

@@ -1,0 +1,163 @@
+"""Confirming a blame: a goal is replayed with one component swapped, on a bus of our own that goes when we go.
+
+The record up to the fault's place is put there and counts as it is; what stands behind it is done anew, by workers in
+this process. What came of it is kept on the goal's own bus, in a namespace where nobody acts.
+"""
+
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from loopwright.actors import Loop, Orchestrator, Worker, Workplace
+from loopwright.actors.errors import NoWayOn
+from loopwright.actors.faults import Blame, Confirmation, Fault, GoalRecord, blame_of, read_record
+from loopwright.actors.faults.confirming import held_up, place_before, said_by_acceptance, said_of, spent_on
+from loopwright.actors.forking import prefix_of, stood_at
+from loopwright.actors.regrading import judged
+from loopwright.bus import Bus, Trajectory, connect_bus
+from loopwright.bus.client import Goals
+from loopwright.bus.forks import Fork
+from loopwright.bus.messages import Evaluation, Status, Usage
+from loopwright.bus.portable import Portable, put_back, taken_out
+from loopwright.deploy.apps import App, AppRefused
+from loopwright.deploy.embedded import embedded_server
+from loopwright.deploy.evals.grading import judges_of
+from loopwright.deploy.swaps import Swapped, SwapRefused
+
+KEPT_IN = "confirmed"
+"""The namespace in which a goal that went on is kept."""
+HANDS = 8
+"""Steps that each worker does at once."""
+
+
+async def confirmed(
+    bus: Bus, record: GoalRecord, fault: Fault, swapped: Swapped, unswapped: Swapped | None
+) -> tuple[Confirmation, Portable]:
+    """Return what comes of a goal that goes on from before a fault, with one component swapped, and its record.
+
+    Where it is met then, it goes on once more without the swap, if it can: what went by itself confirms nothing.
+
+    Raises:
+        NoWayOn: nothing can go on from there.
+        BusUnreachable: no answer for a minute.
+    """
+    refuse_if_open(record)
+    refuse_unserved(swapped.loop or record.loop, swapped.workers)
+    goal, place = record.goal.goal, await place_on(bus, record, fault)
+    portable = await taken_out(bus, goal)
+    async with bus_of_our_own(portable, bus.ns) as there:
+        went = await gone_on(there, record, place, swapped)
+        again = None
+        if unswapped is not None and went.blame.status is Status.COMPLETED:
+            again = await gone_on(there, record, place, unswapped)
+        kept = await taken_out(there, went.goal, await prefix_of(there, went.goal))
+    said, because = said_of(fault, swapped.whose, went.blame, again.blame if again else None)
+    usage = went.spent + again.spent if again else went.spent
+    told = {"swapped": swapped.said, "at": place, "goal": f"{KEPT_IN}/{went.goal}", "usage": usage}
+    told |= {"about": swapped.is_about(fault)}
+    return Confirmation(said=said, because=because, **told), kept
+
+
+def refuse_if_open(record: GoalRecord) -> None:
+    """Raise unless a goal can be replayed with a component swapped, as far as its record tells.
+
+    Raises:
+        NoWayOn: it goes on, or asks people.
+    """
+    goal = record.goal.goal
+    if record.ended is None:
+        raise NoWayOn(f"{goal} has not ended: there is nothing to confirm yet.")
+    if record.loop.people:
+        raise NoWayOn(f"{goal} asks {', '.join(record.loop.people)}, and people are not asked again for this.")
+
+
+def refuse_unserved(loop: Loop, workers: Mapping[str, Worker]) -> None:
+    """Raise if a loop has a role that nobody serves.
+
+    Raises:
+        AppRefused: it has.
+    """
+    if missing := [role for role in loop.roles if role not in workers]:
+        raise AppRefused(f"Nobody here serves {', '.join(missing)}. Name the module of the goal's workers with --app.")
+
+
+async def place_on(bus: Bus, record: GoalRecord, fault: Fault) -> int:
+    """Return the place from which to go on, as other messages on the record speak of it.
+
+    Raises:
+        NoWayOn: nothing was tried, or some of it for another goal, of which this is a fork.
+    """
+    seq, goal = place_before(record, fault), record.goal.goal
+    if before := await prefix_of(bus, goal):
+        raise NoWayOn(f"{goal} goes on from {before[-1].goal}, and only a whole goal can be replayed so.")
+    places = [each.place for each in await Trajectory(bus, goal).so_far() if each.seq == seq]
+    if not places:
+        raise NoWayOn(f"Nobody had tried anything for {goal} when it ended: submit it again instead.")
+    return places[0]
+
+
+@asynccontextmanager
+async def bus_of_our_own(portable: Portable, ns: str) -> AsyncIterator[Bus]:
+    """Hold a bus that has a record and nothing else, as long as the body runs."""
+    with tempfile.TemporaryDirectory(prefix="loopwright-") as folder:
+        async with embedded_server(Path(folder) / "nats", sync="2m") as server:
+            async with connect_bus(server.url, ns=ns) as there:
+                await put_back(there, portable)
+            async with connect_bus(server.url, ns=ns) as there:  # to whom all of it is old, and not to be done again
+                yield there
+
+
+@dataclass(frozen=True)
+class Went:
+    """How a goal went on."""
+
+    goal: str
+    blame: Blame
+    spent: Usage
+
+
+async def gone_on(bus: Bus, record: GoalRecord, place: int, swapped: Swapped) -> Went:
+    """Return how a goal goes on from a place, once it has ended."""
+    point = Fork(goal=record.goal.goal, seq=place, today=swapped.loop is not None, model=swapped.model)
+    before, loop = await stood_at(bus, point), swapped.loop or record.loop
+    async with actors(bus, loop, swapped):
+        run = await Goals(bus).submit(loop.name, {}, fork=point, limits=swapped.limits)
+        outcome = await run.outcome()
+    return Went(run.goal, blame_of(await read_record(bus, run.goal)), spent_on(outcome, before.usage))
+
+
+@asynccontextmanager
+async def actors(bus: Bus, loop: Loop, swapped: Swapped) -> AsyncIterator[None]:
+    """Run an orchestrator for a loop and a worker for each of its roles while the body runs."""
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Orchestrator(bus, {loop.name: loop}).run, stopping)
+        for role in loop.roles:
+            tasks.start_soon(Workplace(bus, swapped.workers[role], hands=HANDS).run, stopping)
+        yield
+        stopping.set()
+
+
+async def judged_by_acceptance(bus: Bus, record: GoalRecord, fault: Fault, app: App) -> Confirmation:
+    """Return what the acceptance evaluator says of the attempts that an evaluator refused, or could not judge.
+
+    Raises:
+        SwapRefused: there is none, or nothing that it could judge.
+        AppRefused: nobody here serves its role.
+    """
+    role, brought = record.loop.acceptance, record.goal.acceptance
+    open_ = [each for each in held_up(record, fault.who) if each.order and each.result]
+    if role is None or brought is None or not open_:
+        raise SwapRefused(f"Say what is to take the place of the evaluator {fault.who}: --swap {fault.who}=MODULE.")
+    async with judges_of(bus, app, [role]) as judges:
+        said: dict[int, Evaluation] = {}
+        for tried in open_:
+            assert tried.order is not None
+            assert tried.result is not None
+            told = (judges[role].worker, tried.order.message, tried.result.message.output, judges[role].resources)
+            said[tried.number] = await judged(bus, *told, acceptance=brought)
+    return said_by_acceptance(fault, role, open_, said)
