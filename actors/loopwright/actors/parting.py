@@ -13,9 +13,11 @@ from itertools import zip_longest
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from loopwright.actors.faults.recorded import GoalRecord, Tried
-from loopwright.bus.effects import EffectPhase
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Usage
 
+ROOM = 120
+"""Characters of a value that a person is shown."""
 OPEN = frozenset({EffectPhase.HELD, EffectPhase.CLAIMED, EffectPhase.RESERVED})
 """Entries that say that something is about to be done."""
 
@@ -106,17 +108,31 @@ def moves_in(tried: Tried) -> Iterator[Move]:
     for seq, _, effect in tried.effects:
         if effect.phase not in OPEN:
             said: JsonValue = [effect.phase.value, effect.name, effect.call, effect.answer, effect.failure]
-            yield Move(seq, f"attempt {where}: {effect.name} {effect.phase.value}", f"effect {hashed(said)}")
+            yield Move(seq, f"attempt {where}: {call_in_words(effect)}", f"effect {hashed(said)}")
     if tried.result is not None:
         result = tried.result.message
         failure = result.failure.model_dump(mode="json", include={"kind", "message"}) if result.failure else None
-        what = f"failed: {result.failure.message}" if result.failure else "made a result"
+        what = f"failed: {result.failure.message}" if result.failure else f"made {in_short(result.output)}"
         yield Move(tried.result.seq, f"attempt {where}: {what}", f"result {hashed([result.output, failure])}")
     for seq, _, verdict in sorted(tried.verdicts, key=lambda each: each.message.judge):
         said = [verdict.judge, verdict.passed, verdict.score, verdict.failure is None, verdict.pick]
         word = "failed" if verdict.failure else "passed" if verdict.passed else "refused"
         what = f"attempt {where}: {verdict.judge} {word} it, score {verdict.score:.2f}"
         yield Move(seq, what, f"verdict {hashed(said)}")
+
+
+def call_in_words(effect: Effect) -> str:
+    """Return what became of a call, for a person."""
+    if effect.phase is not EffectPhase.DONE or effect.failure:
+        return f"{effect.name} {effect.phase.value}: {effect.failure}".rstrip(": ")
+    asked = f" {in_short(effect.arguments)}" if effect.arguments else ""
+    return f"{effect.name}{asked} answered {in_short(effect.answer)}"
+
+
+def in_short(value: JsonValue) -> str:
+    """Return a value as JSON, as far as there is room for it in a line."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= ROOM else f"{text[:ROOM]}…"
 
 
 def hashed(value: JsonValue) -> str:

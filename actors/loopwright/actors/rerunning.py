@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import anyio
@@ -16,13 +17,15 @@ from pydantic import BaseModel, ConfigDict
 from loopwright.actors.answering import attempted, failed, too_late
 from loopwright.actors.comparing import facts, first_difference, told
 from loopwright.actors.errors import Retriable
+from loopwright.actors.ledger import read_decision
 from loopwright.actors.recalled import Halt, Recalled, in_json
 from loopwright.actors.work import Worker
 from loopwright.bus.connection import Bus
 from loopwright.bus.effects import Effect
 from loopwright.bus.errors import BusError
 from loopwright.bus.hindsight import Hindsight, refused
-from loopwright.bus.messages import Evaluation, Failure, FailureClass, Result, StepOrder
+from loopwright.bus.messages import Evaluation, Failure, FailureClass, Goal, Result, StepOrder
+from loopwright.bus.subjects import decisions_on
 from loopwright.bus.trajectory import Entry
 
 SHOWN = 200
@@ -113,6 +116,7 @@ async def rerun(
     """Return what today's code makes of each order on record, in their order; `tell` hears of each at once."""
     found: list[Rerun] = []
     past = Hindsight(bus)
+    past.recognise = partial(was_published, bus)
     async with AsyncExitStack() as stack:
         desks = Desks(past, workers, stack)
         for asked in orders_in(entries):
@@ -120,6 +124,13 @@ async def rerun(
             found.append(await desks.done_again(asked))
             tell(found[-1])
     return tuple(found)
+
+
+async def was_published(bus: Bus, goal: str, data: bytes) -> bool:
+    """Tell whether a goal on record has the input that is to be published with its id."""
+    opening = await bus.first(decisions_on(bus.ns, goal))
+    first = await read_decision(bus, opening) if opening else None
+    return first is None or first.standing.goal.input == Goal.model_validate_json(data).input
 
 
 class Desks:

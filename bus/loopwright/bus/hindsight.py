@@ -18,6 +18,8 @@ from loopwright.bus.wire import Headers
 
 type Refuse = Callable[[str], Awaitable[Never]]
 """Told what somebody is about to write; it never comes back."""
+type Recognise = Callable[[str, bytes], Awaitable[bool]]
+"""Told a goal's id and what is to be published as it, tells whether that was published then."""
 
 
 class NothingWritten(BusError):
@@ -25,6 +27,11 @@ class NothingWritten(BusError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"Nothing is written here, and somebody {what}.")
+
+
+async def recognised(goal: str, data: bytes) -> bool:
+    """Take what is published under a goal's id for that goal."""
+    return True
 
 
 async def refused(what: str) -> Never:
@@ -58,6 +65,7 @@ class Hindsight(Bus):
         self.blobs = Aside(bus.blobs)
         self.refuse: Refuse = refused
         """What is done about a write."""
+        self.recognise: Recognise = recognised
         self._listed = self._found = 0
 
     def at(self, listed: int, found: int) -> None:
@@ -82,12 +90,16 @@ class Hindsight(Bus):
         """Write nothing. A goal that was published then is one still; whatever else is to be written is refused."""
         parsed = Subject.parse(subject)
         goal = headers.get("Nats-Msg-Id", "") if parsed.kind == "goal" else ""
-        known = await super().last(decisions_on(self.ns, goal)) if goal else None
-        if known is not None:
-            return known.seq
-        return await self.refuse(
-            f"submits the goal {goal} of the loop {parsed['loop']}" if goal else f"writes on {subject}"
-        )
+        if not goal:
+            return await self.refuse(f"writes on {subject}")
+        known = await super().last(decisions_on(self.ns, goal))
+        if known is None:
+            return await self.refuse(
+                f"submits the goal {goal} of the loop {parsed['loop']}, which is not on record here"
+            )
+        if not await self.recognise(goal, data):
+            return await self.refuse(f"submits the goal {goal} with another input")
+        return known.seq
 
     async def consumer(self, stream: str, name: str, filters: list[str], *, lease: float = LEASE) -> Inbox:
         """Open nothing that would stay behind."""

@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from loopwright.bus import Entry, Trajectory, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.forks import Fork
+from loopwright.bus.messages import Limits
 from loopwright.bus.portable import Portable, lines_of, put_back, read_portable, taken_out
 from loopwright.deploy.apps import App, AppRefused, load
 from loopwright.deploy.blaming import first_line, known_record
@@ -28,22 +30,27 @@ from loopwright.deploy.marked import FileRefused
 from loopwright.deploy.telling import tell
 
 
-async def fork(
-    goal: str,
-    seq: int,
-    loop: str | None,
-    model: str | None,
-    given: dict[str, JsonValue] | None,
-    new: str | None,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True)
+class Changes:
+    """What is to be otherwise in a goal that goes on from another."""
+
+    loop: str | None = None
+    """A loop as it is now; None: the one that is pinned."""
+    model: str | None = None
+    given: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    """Another input; empty: the same."""
+    limits: Limits = field(default_factory=Limits)
+
+
+async def fork(goal: str, seq: int, changes: Changes, new: str | None, as_json: bool) -> int:
     """Publish a goal that goes on from a place on the record of another, and print its id."""
     async with bus_of(goal) as (bus, name):
         if "/" in goal:
             raise NoWayOn(f"{goal} lies in the namespace {bus.ns}, and goals go on only where they were run.")
         await wait_until_known(known_by_name(bus, name), PATIENCE)
-        was = await stood_at(bus, point := Fork(goal=name, seq=seq, today=loop is not None, model=model))
-        run = await Goals(bus).submit(loop or was.loop.name, given or {}, goal=new, fork=point)
+        point = Fork(goal=name, seq=seq, today=changes.loop is not None, model=changes.model)
+        loop = changes.loop or (await stood_at(bus, point)).loop.name
+        run = await Goals(bus).submit(loop, dict(changes.given), goal=new, limits=changes.limits, fork=point)
     tell({"goal": run.goal}, run.goal, as_json=as_json)
     return Exit.DONE
 
@@ -201,12 +208,18 @@ def costs(one: Side, other: Side) -> list[str]:
     rows: list[tuple[str, str, str]] = [
         ("goal", one.goal, other.goal),
         ("status", ends[0], ends[1]),
-        ("score", f"{one.score:.2f}", f"{other.score:.2f} ({other.score - one.score:+.2f})"),
+        ("score", f"{one.score:.2f}", f"{other.score:.2f} ({difference(one.score, other.score, 2)})"),
         ("attempts", str(one.attempts), f"{other.attempts} ({other.attempts - one.attempts:+d})"),
-        ("seconds", f"{one.seconds:.1f}", f"{other.seconds:.1f} ({other.seconds - one.seconds:+.1f})"),
+        ("seconds", f"{one.seconds:.1f}", f"{other.seconds:.1f} ({difference(one.seconds, other.seconds, 1)})"),
     ]
     tokens = [each.usage.tokens_in + each.usage.tokens_out for each in (one, other)]
     rows += [("tokens", f"{tokens[0]:,}", f"{tokens[1]:,} ({tokens[1] - tokens[0]:+,})")]
-    rows += [("dollars", f"{one.usage.cost:.2f}", f"{other.usage.cost:.2f} ({other.usage.cost - one.usage.cost:+.2f})")]
+    cost = (one.usage.cost, other.usage.cost)
+    rows += [("dollars", f"{cost[0]:.2f}", f"{cost[1]:.2f} ({difference(*cost, 2)})")]
     width = max(len(left) for _, left, _ in rows)
     return [f"{name:>10}  {left:<{width}}  {right}" for name, left, right in rows]
+
+
+def difference(one: float, other: float, digits: int) -> str:
+    """Return by how much a figure is larger than another, as it is written."""
+    return f"{round(other - one, digits) + 0.0:+.{digits}f}"  # that little less is no minus

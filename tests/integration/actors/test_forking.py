@@ -12,6 +12,7 @@ from loopwright.actors.forking import open_fork, prefix_of, stood_at
 from loopwright.actors.ledger import NOTHING, Ledger, known_of
 from loopwright.actors.parting import parting
 from loopwright.actors.replaying import replayed
+from loopwright.actors.rerunning import Came, rerun
 from loopwright.bus import Bus, Evaluation, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import delivery_id
@@ -88,10 +89,10 @@ async def test_forks_go_on_from_what_was_said_by_then_and_end_otherwise(bus: Bus
     assert f"Up to {at} it is origin: go on from that." in refused[1]
     assert "origin had ended with what was on its record" in refused[2]
     assert refused[3].startswith("The record of origin ends at ")
-    await tells_the_whole(bus)
+    await tells_the_whole(bus, judge, seen)
 
 
-async def tells_the_whole(bus: Bus) -> None:
+async def tells_the_whole(bus: Bus, judge: Worker, shown: dict[tuple[str, int], list[Told]]) -> None:
     """Look at forks as `goal diff`, `blame` and `replay` do."""
     records = {goal: await read_record(bus, goal) for goal in ("origin", "same", "other", "later")}
     assert not parting(records["origin"], records["same"]).parted
@@ -101,8 +102,13 @@ async def tells_the_whole(bus: Bus) -> None:
     assert found.other.what == "attempt work 3: near refused it, score 0.90"
     assert [(each.number, len(each.verdicts)) for each in records["later"].tried] == [(n, 1) for n in (1, 2, 3, 4)]
     for goal in records:
-        again = replayed(await known_of(bus, goal), await Trajectory(bus, goal).so_far())
+        entries = await Trajectory(bus, goal).so_far()
+        again = replayed(await known_of(bus, goal), entries)
         assert (again.skipped, again.otherwise) == ((), ())
+        seen: dict[tuple[str, int], list[Told]] = {}
+        workers = {"guess": attentive(seen), "near": judge}
+        assert {each.came for each in await rerun(bus, workers, entries, lambda _: None)} == {Came.SAME}
+        assert all(was == shown.get(place) for place, was in seen.items()), "a replay shows what was seen then"
     orders = [each.message for each in await Trajectory(bus, "other").so_far() if isinstance(each.message, StepOrder)]
     assert {(each.attempt, each.hops) for each in orders} == {(3, 2), (4, 2)}, "nothing of the origin was copied"
 

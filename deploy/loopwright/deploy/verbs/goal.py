@@ -190,10 +190,12 @@ def cancel(ctx: click.Context, goal_: str, why: str, json_: bool) -> None:
 @click.option("--model", metavar="NAME", help="The model that its workers ask, unless they name one themselves.")
 @click.option("--input", "input_", help="Another input: JSON, @FILE, - or text.  [default: that of GOAL]")
 @click.option("--goal", "new", metavar="ID", help="The new goal's id; the same id twice is one goal.")
+@limits_options
 @json_option
 @click.pass_context
 def fork(
     ctx: click.Context,
+    /,
     goal_: str,
     seq: int,
     loop: str | None,
@@ -201,15 +203,18 @@ def fork(
     input_: str | None,
     new: str | None,
     json_: bool,
+    **limits: float | None,
 ) -> None:
     """Publish a goal that goes on from where GOAL stood at a place of its record, and print its id.
 
     What was said by then counts, and is not copied; what was under way is ordered anew, and its calls are made again.
     What was spent stays counted, the deadline starts anew, and the blackboard is empty. What was settled by then stays
-    as it was judged, also where --input is another.
+    as it was judged, also where --input is another. Limits that are not given are those of GOAL.
     """
-    given = input_of(input_) if input_ is not None else None
-    run(ctx, travelling.fork, goal_, seq, loop, model or None, given, new, json_)
+    changes = travelling.Changes(
+        loop, model or None, input_of(input_) if input_ is not None else {}, Limits.model_validate(limits)
+    )
+    run(ctx, travelling.fork, goal_, seq, changes, new, json_)
 
 
 @goal.command()
