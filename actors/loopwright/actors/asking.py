@@ -65,7 +65,7 @@ class Asked:
     @property
     def digest(self) -> str:
         """What tells exactly this from all else that could be asked, to the last character."""
-        order = self.order.model_dump(mode="json", exclude={"output", "timeout", "hops"})
+        order = self.order.model_dump(mode="json", exclude={"output", "timeout", "hops", "lane"})
         content = json.dumps([order, self.output], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:DIGITS]
 
@@ -90,7 +90,7 @@ def waited_for(standing: Standing) -> list[tuple[Token, int, Token]]:
     found: list[tuple[Token, int, Token]] = []
     for doing in standing.doing:
         for attempt in doing.under_way:
-            roles = (standing.maker_of(doing),) if attempt.phase is Phase.WORKING else attempt.waiting
+            roles = (standing.maker_of(doing, attempt.lane),) if attempt.phase is Phase.WORKING else attempt.waiting
             found += [(doing.step, attempt.number, role) for role in roles if role in standing.loop.people]
     return found
 

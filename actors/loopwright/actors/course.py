@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from loopwright.actors.frozen import Frozen
-from loopwright.actors.plan import PlannedStep, resolved
+from loopwright.actors.plan import Manner, PlannedStep, resolved
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -21,6 +21,8 @@ class Ready(NamedTuple):
     """What the steps came to that it needs: of one as it is, of several by their names."""
     one_of: Token | None = None
     """The step of the plan that it is done for, item by item."""
+    manner: Manner | None = None
+    """How it is done, where the plan says so."""
 
 
 class Course(Frozen):
@@ -93,7 +95,7 @@ def unfolded(course: Course, done: dict[Token, JsonValue], most: int) -> tuple[C
         if not all(need in done for need in step.needs or ()):
             ahead.append(step)
         elif step.each is None:
-            ready.append(Ready(step.name, step.role, step.input, given(step, done)))
+            ready.append(Ready(step.name, step.role, step.input, given(step, done), manner=step.own))
         elif not isinstance(made := done[step.each], list) or len(made) > most:
             ahead.append(step)
         elif made:
@@ -108,7 +110,7 @@ def unfolded(course: Course, done: dict[Token, JsonValue], most: int) -> tuple[C
 def one_for_each(step: PlannedStep, made: Sequence[JsonValue], before: JsonValue) -> list[Ready]:
     """Return the steps that a step becomes which is done for each item."""
     named = [(f"{step.name}-{number}", item) for number, item in enumerate(made, start=1)]
-    return [Ready(name, step.role, item, before, step.name) for name, item in named]
+    return [Ready(name, step.role, item, before, step.name, step.own) for name, item in named]
 
 
 def given(step: PlannedStep, done: dict[Token, JsonValue]) -> JsonValue:

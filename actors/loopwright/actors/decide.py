@@ -5,12 +5,13 @@ record can be acted on again after a crash, and the repeated sends are refused a
 
 A goal goes on like this. It is opened, and planned where the loop has a planner; of the steps of a plan those are under
 way that wait for no other. The baseline is judged where the loop asks for it. Then attempts at each step are made, up
-to `width` of them under way: one is made, the others are judged. When a bound is reached no attempt is begun any more,
-and the goal ends when those under way are settled, for they may yet succeed; a step that is stuck ends it as soon as
-its own are. A deadline, a cancellation, a role that nobody serves or a failure that nothing will mend ends it at once.
-An attempt that is accepted ends its step as soon as every earlier one is settled: the earliest wins, however slow its
-evaluators were. The steps that waited for it begin, and when every step is accepted the goal is met. What is not
-waited for (a duplicate, a late message, an answer to an attempt that is settled) leads to no decision at all.
+to `width` of them under way, of which one is made and the others are judged; or all lanes of a race at once (`racing`).
+When a bound is reached no attempt is begun any more, and the goal ends when those under way are settled, for they may
+yet succeed; a step that is stuck ends it as soon as its own are. A deadline, a cancellation, a role that nobody serves
+or a failure that nothing will mend ends it at once. An attempt that is accepted ends its step as soon as every earlier
+one is settled: the earliest wins, however slow its evaluators were; in a race it is the first. The steps that waited
+for it begin, and when every step is accepted the goal is met. What is not waited for (a duplicate, a late message, an
+answer to an attempt that is settled) leads to no decision at all.
 """
 
 from collections.abc import Iterator
@@ -39,9 +40,11 @@ from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.outcome import outcome_of
 from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, Plan
-from loopwright.actors.standing import Attempt, Standing
+from loopwright.actors.racing import begin, call_off, last_word, may_begin
+from loopwright.actors.standing import Standing
 from loopwright.actors.stopping import (
     Stop,
+    called_off,
     deadline_reached,
     no_role,
     reason_to_replan,
@@ -102,7 +105,7 @@ def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...
         refusal = spent_up(standing)
     if refusal:
         return (opened, Over(outcome=outcome_of(standing, refusal, at)))
-    if pinned.steps:
+    if pinned.steps or (pinned.race and not pinned.plan and not pinned.baseline):
         return (opened, *take_up(standing, at)[0])
     return (opened, Began(attempt=BASELINE if pinned.baseline else 1))
 
@@ -132,6 +135,8 @@ def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> St
 def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, ...], Stop | None]:
     """Return the events that a message stands for, and the reason to stop at once that it brings."""
     match message:
+        case Result() | Evaluation() if standing.losers and (word := last_word(standing, message)) is not None:
+            return word
         case Result():
             there = standing.at(message.step)
             return hear_result(there, message, seq) if there else (), None
@@ -170,7 +175,7 @@ def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
     except ValidationError as error:
         why = misfit(error, whole="it")
     else:
-        why = next((flaw.said for flaw in (*plan.flaws(), *loop.flaws_of_makers(plan.steps))), "")
+        why = next((flaw.said for flaw in (*plan.flaws(), *loop.flaws_of_steps(plan.steps))), "")
         if not why:
             return Planned(attempt=result.attempt, steps=plan.steps, usage=result.usage, aside=result.aside)
     failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {why}")
@@ -203,12 +208,15 @@ def after(first: Story, second: Story) -> Story:
 def go_on(standing: Standing, stop: Stop | None, at: datetime) -> Story:
     """Return what to do next: end the goal, begin an attempt, or wait."""
     wait: Story = (), standing
+    if standing.accepted and standing.races:
+        called_off = call_off(standing, (standing,))
+        return after(called_off, go_on(called_off[1], stop, at))
     if standing.is_met and (stop is not None or (standing.is_decided and not standing.beside)):
         stop = Stop(StopReason.ACCEPTED, "", status=Status.COMPLETED)
     elif standing.accepted and stop is None:
         return next_steps(standing, at) if standing.is_decided else wait
     if stop is None and (why := reason_to_replan(standing)):
-        return and_on(told(standing, Replanned(step=standing.place, why=why)), at)
+        return and_on(replanned(standing, why), at)
     if stop is None:
         stop = reason_to_stop(standing)
         if stop is not None and is_waited_for(standing, stop):
@@ -218,9 +226,7 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> Story:
     if stop is not None:
         return told(standing, Over(outcome=outcome_of(standing, stop, at)))
     may_spend = not standing.under_way or not standing.room.is_empty
-    if may_begin(standing.under_way, standing.bounds.width) and may_spend:
-        return told(standing, Began.of(step=standing.place, attempt=standing.begun + 1))
-    return wait
+    return begin(standing) if may_begin(standing) and may_spend else wait
 
 
 def is_waited_for(standing: Standing, stop: Stop) -> bool:
@@ -262,7 +268,13 @@ def escalate(standing: Standing, escalated: Escalated, at: datetime) -> Story:
     climbed = told(standing, escalated)
     if escalated.rung != "replan":
         return and_on(climbed, at)
-    return and_on(after(climbed, told(climbed[1], Replanned(step=standing.place, why=escalated.why))), at)
+    return and_on(after(climbed, replanned(climbed[1], escalated.why)), at)
+
+
+def replanned(standing: Standing, why: str) -> Story:
+    """Return what it means that the goal is planned anew: it leaves all that is under way."""
+    left = call_off(standing, standing.doing)
+    return after(left, told(left[1], Replanned(step=standing.place, why=why)))
 
 
 def rung_for(standing: Standing, stop: Stop) -> Escalated | None:
@@ -275,18 +287,6 @@ def rung_for(standing: Standing, stop: Stop) -> Escalated | None:
             told = {"reason": stop.reason, "why": stop.hint[:TEXT], "evidence": stop.evidence}
             return Escalated(step=standing.place, height=height, rung=rung, **told)
     return None
-
-
-def called_off(cancel: Cancel, seq: int) -> Stop:
-    """Return the stop of a goal that somebody has called off."""
-    why = cancel.why or "It was called off."
-    return Stop(StopReason.CANCELLED, why, status=Status.CANCELED, seq=seq)
-
-
-def may_begin(under_way: tuple[Attempt, ...], width: int) -> bool:
-    """Tell whether another attempt may begin: one is made at a time, and up to `width` are under way."""
-    busy = any(attempt.phase is Phase.WORKING or attempt.number == BASELINE for attempt in under_way)
-    return not busy and len(under_way) < width
 
 
 def sends(standing: Standing, events: tuple[Event, ...], output: Output | None = None) -> Iterator[Message]:
@@ -314,11 +314,11 @@ def orders(standing: Standing, event: Began | Produced | Judged | Failed, output
     """Return what is ordered where an attempt at the step at hand has moved."""
     match event:
         case Began(attempt=0):
-            yield from (evaluation(standing, 0, role) for role in standing.loop.panel.everybody)
+            yield from (evaluation(standing, 0, role) for role in standing.panel.everybody)
         case Began():
             yield work(standing, event.attempt)
         case Produced():
-            yield from (evaluation(standing, event.attempt, role, output) for role in standing.loop.panel.everybody)
+            yield from (evaluation(standing, event.attempt, role, output) for role in standing.panel.everybody)
         case Judged() | Failed() if wants_acceptance(standing, event):
             yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
         case _:
@@ -349,18 +349,21 @@ def work(standing: Standing, attempt: int) -> StepOrder:
 def order(standing: Standing, attempt: int, share: Allowance | None) -> StepOrder:
     """Return an order about an attempt, which may spend its share."""
     goal, loop = standing.goal, standing.loop
+    under_way = standing.attempt(attempt)
+    lane = under_way.lane if under_way else 0
     return StepOrder.of(
         goal=goal.goal,
         loop=loop.name,
         step=standing.step,
         attempt=attempt,
-        role=standing.maker_of(standing),
+        role=standing.maker_of(standing, lane),
         input=goal.input,
         task=standing.task,
         before=standing.before,
         best=standing.best.pick if standing.best else None,
         hint=standing.hint,
-        model=standing.model,
+        model=standing.model_of(lane),
+        lane=lane,
         tried=standing.tried,
         left=share,
         timeout=standing.bounds.step_timeout,
@@ -378,7 +381,7 @@ def left(standing: Standing, attempt: int, ways: int = 1) -> Allowance | None:
 def evaluation(standing: Standing, attempt: int, judge: str, output: Output | None = None) -> StepOrder:
     """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
-    ways = 1 if judge == standing.loop.acceptance else len(standing.loop.panel.everybody)
+    ways = 1 if judge == standing.loop.acceptance else len(standing.panel.everybody)
     share = left(standing, attempt, ways)
     addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output}
     return order(standing, attempt, share).but(**MAKERS_ALONE | addressed)

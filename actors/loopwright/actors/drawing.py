@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from loopwright.actors.ladder import in_words
 from loopwright.actors.loop import Bounds, Loop
-from loopwright.actors.plan import resolved
+from loopwright.actors.plan import PlannedStep, resolved
+from loopwright.actors.race import in_words as race_in_words
 
 NO_BOUNDS = {"width", "tolerance", "replans", "fan_out"}
 """Figures at which nothing stops."""
@@ -24,7 +25,7 @@ def boxes(loop: Loop) -> Iterator[str]:
     if loop.steps:
         yield from steps(loop)
     else:
-        yield f'work["work<br/>{named(loop, loop.work)}"]'
+        yield f'work["work<br/>{named(loop, loop.work)}{raced(loop)}"]'
     yield f'subgraph judging["{loop.panel.in_words()}"]'
     yield from (f'    check{number}[/"check<br/>{named(loop, role)}"/]' for number, role in enumerate(loop.checks))
     yield from (f'    judge{number}{{"judge<br/>{weighed(loop, role)}"}}' for number, role in enumerate(loop.judges))
@@ -43,10 +44,26 @@ def steps(loop: Loop) -> Iterator[str]:
         number, role = numbers[step.name], named(loop, step.role or loop.work)
         shape = ("[[", "]]") if step.each else ("[", "]")
         each = f", for each of {step.each}" if step.each else ""
-        yield f'    step{number}{shape[0]}"{step.name}<br/>{role}{each}"{shape[1]}'
+        told = f"{step.name}<br/>{role}{each}{raced(loop, step)}{judged(loop, step)}"
+        yield f'    step{number}{shape[0]}"{told}"{shape[1]}'
     for step in resolved(loop.steps):
         yield from (f"    step{numbers[need]} --> step{numbers[step.name]}" for need in step.needs or ())
     yield "end"
+
+
+def raced(loop: Loop, step: PlannedStep | None = None) -> str:
+    """Return the line on the race that a step is; empty where it is none."""
+    race = step.race if step and step.race else loop.race
+    return f"<br/>{race_in_words(race)}" if race is not None else ""
+
+
+def judged(loop: Loop, step: PlannedStep) -> str:
+    """Return the line on who judges a step, where those are others than judge the rest."""
+    panel = step.panel(loop.panel)
+    if panel == loop.panel:
+        return ""
+    roles = ", ".join(named(loop, role) for role in panel.everybody)
+    return f"<br/>judged by {roles}" + (f": {panel.in_words()}" if panel.vote != "all" else "")
 
 
 def weighed(loop: Loop, judge: str) -> str:

@@ -45,6 +45,8 @@ class Began(Frozen):
     event: Literal["began"] = "began"
     step: Token | None = None
     attempt: int
+    lane: int = 0
+    """Which lane of a race it is, counted from one; 0: nothing is raced."""
 
 
 class Produced(Frozen):
@@ -107,6 +109,28 @@ class Failed(Frozen):
     """What may still be spent on behalf of whoever said it."""
 
 
+class CalledOff(Frozen):
+    """An attempt has lost its race: whoever is at work on it is told to stop."""
+
+    event: Literal["called_off"] = "called_off"
+    step: Token | None = None
+    attempt: int
+    roles: tuple[Token, ...]
+    """Whoever is at work on it."""
+
+
+class Accounted(Frozen):
+    """Somebody who was called off has said what that took."""
+
+    event: Literal["accounted"] = "accounted"
+    step: Token
+    attempt: int
+    judge: Token | None = None
+    usage: Usage = Usage()
+    aside: Allowance | None = None
+    """What may still be spent on behalf of whoever said it."""
+
+
 class Escalated(Frozen):
     """The loop is stuck, and does something about it: it has climbed its ladder."""
 
@@ -144,6 +168,18 @@ class Over(Frozen):
 
 
 type Event = Annotated[
-    Opened | Forked | Began | Produced | Planned | Judged | Failed | Escalated | Replanned | Advanced | Over,
+    Opened
+    | Forked
+    | Began
+    | Produced
+    | Planned
+    | Judged
+    | Failed
+    | CalledOff
+    | Accounted
+    | Escalated
+    | Replanned
+    | Advanced
+    | Over,
     Field(discriminator="event"),
 ]

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 
 from loopwright.actors.course import Course, Ready, entered, finished
 from loopwright.actors.events import (
+    Accounted,
     Advanced,
     Began,
+    CalledOff,
     Escalated,
     Event,
     Failed,
@@ -23,6 +25,7 @@ from loopwright.actors.events import (
     Replanned,
 )
 from loopwright.actors.fingerprint import of_failure, together
+from loopwright.actors.losing import accounted, call_off
 from loopwright.actors.measured import Measured
 from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
 from loopwright.actors.plan import PLAN, WORK
@@ -36,7 +39,7 @@ from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
 
-def evolve(standing: Standing | None, event: Event) -> Standing:
+def evolve(standing: Standing | None, event: Event) -> Standing:  # noqa: PLR0912 - a table
     """Return where the goal stands after `event`."""
     if isinstance(event, Opened | Forked):
         return opened(event) if isinstance(event, Opened) else fork(event)
@@ -47,18 +50,22 @@ def evolve(standing: Standing | None, event: Event) -> Standing:
             return plan(standing, event)
         case Over():
             return over(standing, event)
+        case Accounted():
+            return accounted(standing, event)
     there = standing.at(event.step)
     if there is None:
         raise IllegalTransition(f"{event.event} in the step {event.step}, which is not under way")
     match event:
         case Began():
-            return begin(there, event.attempt)
+            return begin(there, event.attempt, event.lane)
         case Produced():
             return produce(there, event)
         case Judged():
             return judge(there, event)
         case Failed():
             return fail(there, event)
+        case CalledOff():
+            return call_off(there, known(there, event.attempt), event.roles)
         case Escalated():
             return escalate(there, event)
         case Replanned():
@@ -92,10 +99,10 @@ def fork(event: Forked) -> Standing:
     prefix = (*was.prefix, *([ForkPoint(goal=goal.fork.goal, seq=goal.fork.seq)] if goal.fork else []))
     held = {name: getattr(was, name) for name in Standing.model_fields}  # and not its bounds, which it remembers
     standing = Standing.of(**held | {"goal": goal, "loop": event.loop, "opened": event.at, "prefix": prefix})
+    standing = standing.but(set_aside=standing.aside, losers=())  # what they say is said to the other goal
     if (event.loop, goal.input, goal.acceptance) != (was.loop, was.goal.input, was.goal.acceptance):
-        evaluators = event.loop.panel.everybody
-        beside = tuple(judged_anew(each, evaluators) for each in was.beside)
-        standing = judged_anew(standing, evaluators).but(beside=beside)
+        beside = tuple(judged_anew(each, standing.panel_of(each).everybody) for each in was.beside)
+        standing = judged_anew(standing, standing.panel.everybody).but(beside=beside)
     orders = sum(len(each.waiting) if each.phase is not Phase.WORKING else 1 for each in standing.everywhere)
     return standing.but(steps=standing.steps + orders)
 
@@ -108,16 +115,16 @@ def judged_anew[D: Doing](doing: D, evaluators: tuple[Token, ...]) -> D:
     return doing.but(under_way=tuple(under_way), height=0, exhausted=False, accepted=False)
 
 
-def begin(standing: Standing, number: int) -> Standing:
+def begin(standing: Standing, number: int, lane: int) -> Standing:
     """Begin an attempt; the baseline goes to the evaluators at once."""
-    evaluators = standing.loop.panel.everybody
+    evaluators = standing.panel.everybody
     if number == 0:
         attempt = Attempt.of(number=0, phase=Phase.JUDGING, waiting=evaluators)
     else:
-        attempt = Attempt.of(number=number, phase=Phase.WORKING)
-    if standing.bounds.width > 1 or standing.beside:
-        slots = standing.bounds.width * (1 + len(standing.beside)) - len(standing.everywhere)
-        attempt = attempt.but(purse=standing.room.shared(max(1, slots), standing.loop.takes))
+        attempt = Attempt.of(number=number, phase=Phase.WORKING, lane=lane)
+    if standing.bounds.width > 1 or standing.beside or lane:
+        slots = sum(map(standing.ways, standing.doing)) - len(standing.everywhere)
+        attempt = attempt.but(purse=standing.room.shared(max(1, slots), standing.takes))
     return standing.but(
         under_way=(*standing.under_way, attempt),
         begun=max(standing.begun, number),
@@ -127,7 +134,7 @@ def begin(standing: Standing, number: int) -> Standing:
 
 def produce(standing: Standing, event: Produced) -> Standing:
     """Hand an attempt's result to every evaluator."""
-    evaluators = standing.loop.panel.everybody
+    evaluators = standing.panel.everybody
     standing = spent(standing, event, steps=len(evaluators))
     return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
 
@@ -210,7 +217,7 @@ def judge(standing: Standing, event: Judged) -> Standing:
 def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue = None) -> Standing:
     """Note an evaluator's ballot; the last to speak moves the attempt, also one that cannot be saved by then."""
     ballots = (*attempt.ballots, ballot)
-    panel = standing.loop.panel
+    panel = standing.panel
     outvoted = not ballot.passed and any(each.passed for each in attempt.ballots)
     attempt = attempt.but(
         waiting=tuple(role for role in attempt.waiting if role != ballot.role),
@@ -260,7 +267,7 @@ def closed(standing: Standing, attempt: Attempt, measured: Measured, best: Best 
 def measured_with(standing: Standing, attempt: Attempt, *, scored: bool = True) -> Measured:
     """Return what is measured once an attempt was judged."""
     told = (attempt.score if scored else None, attempt.size, attempt.made, attempt.found, attempt.seq)
-    return standing.measured.judged(*told, standing.bounds.tolerance)
+    return standing.measured.judged(*told, standing.bounds.tolerance, attempt.lane)
 
 
 def won(standing: Standing, number: int) -> Standing:
@@ -306,7 +313,7 @@ def fail(standing: Standing, event: Failed) -> Standing:
     if event.judge is None or attempt.phase is not Phase.JUDGING:
         return failed(standing, attempt.but(seq=event.seq), event.failure, event.judge)
     abstention = Ballot(role=event.judge)
-    is_void = standing.loop.panel.tally((*attempt.ballots, abstention)) is Tally.VOID
+    is_void = standing.panel.tally((*attempt.ballots, abstention)) is Tally.VOID
     if attempt.broken is None and (is_void or event.failure.kind in NEVER_OUTVOTED):
         if standing.loop.after(event.failure.kind) in AT_ONCE:
             return failed(leaving_judges(standing, attempt), attempt.but(seq=event.seq), event.failure, event.judge)
@@ -318,11 +325,12 @@ def failed(standing: Standing, attempt: Attempt, failure: Failure, judge: Token 
     """Close an attempt that has nothing to show; neither an exhausted generator nor an empty purse is a failure."""
     standing = moved(standing, attempt.number, Mark.FAILED)
     if failure.kind is FailureClass.EXHAUSTED:
-        return dropped(standing, attempt.number, exhausted=True, empty=standing.empty + 1)
+        exhausted = not standing.measured.round  # another lane of the race had something to try
+        return dropped(standing, attempt.number, exhausted=exhausted, empty=standing.empty + 1)
     if failure.kind is FailureClass.SPENT:
         return dropped(standing, attempt.number)
     found = attempt.found if attempt.broken else of_failure(judge or failure.kind, failure.message)
-    measured = standing.measured.without_score(max(1, attempt.size), found, attempt.seq)
+    measured = standing.measured.without_score(max(1, attempt.size), found, attempt.seq, attempt.lane)
     noted = {"failures": standing.failures + 1, "last_failure": failure, "measured": measured}
     return dropped(standing, attempt.number, **noted)
 
@@ -357,7 +365,10 @@ def replaced(standing: Standing, attempt: Attempt) -> Standing:
 def dropped(standing: Standing, number: int, **noted: object) -> Standing:
     """Take an attempt off, with what it leaves behind."""
     under_way = tuple(each for each in standing.under_way if each.number != number)
-    return standing.but(**noted, under_way=under_way)
+    standing = standing.but(**noted, under_way=under_way)
+    if standing.measured.round and not under_way:
+        return standing.but(measured=standing.measured.round_over())
+    return standing
 
 
 def spent(standing: Standing, event: Produced | Planned | Judged | Failed, *, steps: int = 0) -> Standing:

@@ -1,13 +1,14 @@
 """A loop: who makes, who judges, and when it stops. A frozen value, pinned in each goal's first decision."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 
 from loopwright.actors.design import Design, Flaw, Path, meant
 from loopwright.actors.ladder import HINT, HINT_AND_REPLAN, Ladder, OtherRole
 from loopwright.actors.person import Person
-from loopwright.actors.plan import PlannedStep, flaws_between
+from loopwright.actors.plan import PlannedStep, flaws_between, flaws_of_panel
+from loopwright.actors.race import Race, flaws_of_race, lanes_of
 from loopwright.actors.recovery import FIXED, RECOVERIES, Recovery
 from loopwright.actors.voting import Panel, Vote
 from loopwright.bus.messages import Allowance, FailureClass, Limits, Seconds
@@ -58,6 +59,10 @@ class Bounds(Design):
         return self.model_copy(update=lower)
 
 
+JUDGING = frozenset({"checks", "judges", "evaluators", "acceptance"})
+"""The parts of a loop whose roles judge."""
+
+
 class Loop(Design):
     """A named design: work is made, judged, and made better until it is accepted or a bound is reached."""
 
@@ -77,10 +82,16 @@ class Loop(Design):
     """How many of the judges must pass a result: `all`, `any`, a quorum, or judges that weigh enough."""
     checks: tuple[Token, ...] = ()
     """The roles whose evaluators run something: tests, a linter, a schema. Each must pass, however the judges vote."""
+    evaluators: tuple[Token, ...] = ()
+    """Further roles that judge, for the steps that name them."""
     acceptance: Token | None = None
     """The role of an evaluator that the generator never sees; asked where the goal brings what it needs."""
     people: dict[Token, Person] = Field(default_factory=dict[Token, Person])
     """The roles among these that people serve."""
+    race: Race | None = None
+    """Attempts at each step that are made side by side: the first that is accepted wins, and the rest are called off.
+    So many lanes, or for each the `role` or the `model` that makes it. A step may have a race of its own; a plan has
+    none."""
     baseline: bool = False
     """Whether the input is judged as it stands before anything is made; the goal may be met already."""
     ladder: Ladder | None = None
@@ -104,10 +115,9 @@ class Loop(Design):
         """Who judges what is made."""
         return Panel(self.checks, self.judges, self.vote)
 
-    @property
-    def takes(self) -> int:
-        """The steps that one attempt takes: it is made, and every evaluator is asked."""
-        return 1 + len(self.checks) + len(self.judges) + (self.acceptance is not None)
+    def takes(self, panel: Panel) -> int:
+        """Return the pieces of work that one attempt takes: it is made, and every evaluator is asked."""
+        return 1 + len(panel.checks) + len(panel.judges) + (self.acceptance is not None)
 
     @property
     def least(self) -> int:
@@ -127,6 +137,7 @@ class Loop(Design):
         yield from ((("makers", place), role) for place, role in enumerate(self.makers))
         yield from ((("checks", place), role) for place, role in enumerate(self.checks))
         yield from ((("judges", place), role) for place, role in enumerate(self.judges))
+        yield from ((("evaluators", place), role) for place, role in enumerate(self.evaluators))
         if self.acceptance:
             yield ("acceptance",), self.acceptance
         others = ((place, rung) for place, rung in enumerate(self.rungs) if isinstance(rung, OtherRole))
@@ -135,30 +146,48 @@ class Loop(Design):
     def flaws(self) -> Iterator[Flaw]:
         """Yield what is wrong between its parts."""
         yield from self._roles_with_two_parts()
-        yield from self.panel.flaws()
+        panels = [step.panel(self.panel) for step in self.steps] or [self.panel]
+        if self.panel.everybody or not self.steps:
+            yield from self.panel.flaws()
         yield from self._flaws_of_people()
         yield from self._flaws_of_ladder()
-        if self.bounds.steps is not None and self.bounds.steps < self.takes:
-            why = f"an attempt takes {self.takes} steps, and it may take {self.bounds.steps}: nothing can be accepted."
+        yield from self._flaws_of_race()
+        if self.bounds.steps is not None and self.bounds.steps < (takes := max(map(self.takes, panels))):
+            why = f"an attempt takes {takes} steps, and it may take {self.bounds.steps}: nothing can be accepted."
             yield Flaw(("bounds", "steps"), why)
         if self.bounds.attempts < self.least:
             why = f"a goal takes {self.least} attempts at least, and it may take {self.bounds.attempts}."
             yield Flaw(("bounds", "attempts"), why)
         yield from flaws_between(self.steps)
-        yield from self.flaws_of_makers(self.steps)
+        yield from self.flaws_of_steps(self.steps)
         if self.steps and self.plan:
             yield Flaw(("steps",), f"the plan is either here or made by {self.plan}.")
         if (self.plan or self.steps) and self.baseline:
             why = "a loop with a plan has no baseline: before it is planned there is nothing to judge."
             yield Flaw(("baseline",), why)
 
-    def flaws_of_makers(self, steps: Iterable[PlannedStep]) -> Iterator[Flaw]:
-        """Yield the steps whose role this loop does not have."""
-        makers = (self.work, *self.makers)
+    def flaws_of_steps(self, steps: Sequence[PlannedStep]) -> Iterator[Flaw]:
+        """Yield what is wrong with steps in this loop: roles that it does not have, races and panels that cannot be."""
+        makers, judging = (self.work, *self.makers), (*self.checks, *self.judges, *self.evaluators)
         for place, step in enumerate(steps):
+            where = ("steps", place)
             if step.role is not None and step.role not in makers:
                 why = f"{step.role} is not among the roles that make results{meant(step.role, makers)}"
-                yield Flaw(("steps", place, "role"), why)
+                yield Flaw((*where, "role"), why)
+            yield from self._flaws_in(step.race, (*where, "race"), step.role or self.work)
+            yield from flaws_of_panel(step, self.panel, judging, where)
+
+    def _flaws_in(self, race: Race | None, where: Path, role: Token) -> Iterator[Flaw]:
+        """Yield what is wrong with a race in which the role makes what no other is named for."""
+        makers, most = (self.work, *self.makers), self.bounds.attempts
+        yield from flaws_of_race(race, where, role=role, makers=makers, people=self.people, most=most)
+
+    def _flaws_of_race(self) -> Iterator[Flaw]:
+        """Yield what is wrong with the race that every step is."""
+        yield from self._flaws_in(self.race, ("race",), self.work)
+        if self.race is not None and self.bounds.width > 1:
+            why = f"a race has its {len(lanes_of(self.race))} lanes under way and no others: leave the width out."
+            yield Flaw(("bounds", "width"), why)
 
     def _flaws_of_people(self) -> Iterator[Flaw]:
         """Yield what is wrong with who is asked."""
@@ -166,7 +195,7 @@ class Loop(Design):
         for role, person in self.people.items():
             if role not in parts:
                 yield Flaw(("people", role), f"{role} is no role of this loop{meant(role, parts)}")
-            elif parts[role] in {"checks", "judges", "acceptance"} and not isinstance(person.default, bool | None):
+            elif parts[role] in JUDGING and not isinstance(person.default, bool | None):
                 why = f"{role} judges, so the default is true or false: whether what is asked about passes."
                 yield Flaw(("people", role, "default"), why)
             if person.within >= self.bounds.deadline:

@@ -23,6 +23,8 @@ class Measured(Frozen):
     """How it failed."""
     same: Same = NOTHING
     """What was made, and how it failed."""
+    round: tuple[tuple[str, str, float | None], ...] = ()
+    """The lanes of a race that were refused while others are under way: what each made, how it failed, its score."""
     shown: tuple[int, ...] = ()
     """Places in the stream of the last messages that ended an attempt."""
 
@@ -34,15 +36,23 @@ class Measured(Frozen):
         """Return what is measured after the attempt that was accepted."""
         return self.but(curve=drawn(self.curve, score), shown=(seq,))
 
-    def judged(self, score: float | None, size: int, made: str, failure: str, seq: int, tolerance: float) -> "Measured":
+    def judged(
+        self, score: float | None, size: int, made: str, failure: str, seq: int, tolerance: float, lane: int = 0
+    ) -> "Measured":
         """Return what is measured after an attempt that was refused, with what tells its output and its failure.
 
         One that only the acceptance evaluator has refused has no score that compares with those of others. Whoever
-        improves goes round in no circle: what came before a gain is forgotten.
+        improves goes round in no circle: what came before a gain is forgotten. The lanes of a race know nothing of each
+        other, so that two which make the same repeat nothing: where they have led is told by the round as a whole.
         """
         climb = stayed(self.climb, size) if score is None else climbed(self.climb, score, size, tolerance)
         gained = climb.since == 0 and climb.mark != self.climb.mark
         before = NEW if gained else self
+        if lane:
+            lanes = (*self.round, (made, failure, level(score, tolerance)))
+            curve = self.curve if score is None else drawn(self.curve, score)
+            told = {name: getattr(before, name) for name in ("made", "failed", "same")}
+            return self.but(climb=climb, curve=curve, round=lanes, shown=(*before.shown, seq)[-SHOWN:], **told)
         return Measured.of(
             climb=climb,
             curve=self.curve if score is None else drawn(self.curve, score),
@@ -52,14 +62,30 @@ class Measured(Frozen):
             shown=(*before.shown, seq)[-SHOWN:],
         )
 
-    def without_score(self, size: int, failure: str, seq: int) -> "Measured":
+    def without_score(self, size: int, failure: str, seq: int, lane: int = 0) -> "Measured":
         """Return what is measured after an attempt that has nothing to show."""
+        if lane:
+            climb, shown = stayed(self.climb, size), (*self.shown, seq)[-SHOWN:]
+            return self.but(climb=climb, round=(*self.round, ("", failure, None)), shown=shown)
         return self.but(
             climb=stayed(self.climb, size),
             made=NEW.made,
             failed=led(self.failed, failure),
             same=NOTHING,
             shown=(*self.shown, seq)[-SHOWN:],
+        )
+
+    def round_over(self) -> "Measured":
+        """Return what is measured once every lane of a race was refused: in whatever order, the round is one story."""
+        lanes = set(self.round)
+        made = [each[0] for each in lanes if each[0]]
+        came_to = digest(" ".join(sorted(made))) if made else ""
+        failed = digest(" ".join(sorted(each[1] for each in lanes)))
+        return self.but(
+            made=led(self.made, came_to) if made else NEW.made,
+            failed=led(self.failed, failed),
+            same=again(self.same, digest(str(sorted(map(str, lanes))))) if made else NOTHING,
+            round=(),
         )
 
     def anew(self) -> "Measured":

@@ -33,7 +33,7 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
         usage=standing.usage,
         set_aside=set_aside(standing),
         fault=None if standing.is_met else standing.last_failure if standing.failures else None,
-        evidence={**stop.evidence, **where(standing), **forked(standing), **shown(standing, stop)},
+        evidence={**stop.evidence, **where(standing), **forked(standing), **raced(standing), **shown(standing, stop)},
         unverified=unverified(standing),
     )
 
@@ -47,7 +47,7 @@ def shown(standing: Standing, stop: Stop) -> dict[str, JsonValue]:
 
 def set_aside(standing: Standing) -> Allowance | None:
     """Return what may have been spent besides, at most: by attempts that were left behind, or are under way still."""
-    aside = standing.set_aside
+    aside = standing.aside
     for attempt in standing.everywhere:
         aside = aside.plus(attempt.purse or standing.room)
     return None if aside == EMPTY else aside.left(standing.bounds)
@@ -87,17 +87,29 @@ def forked(standing: Standing) -> dict[str, JsonValue]:
     return {"forked": standing.prefix[-1].model_dump(mode="json")} if standing.prefix else {}
 
 
+def raced(standing: Standing) -> dict[str, JsonValue]:
+    """Return how many attempts were called off because another had won."""
+    return {"called_off": standing.called_off} if standing.called_off else {}
+
+
 def accepted_sentence(standing: Standing) -> str:
     """Return one sentence on why the goal is met."""
     if standing.begun == 0 and not has_plan(standing):
         return "It was met before anything was tried."
     attempt = standing.best.attempt if standing.best else 0
-    witness = standing.loop.panel.in_words()
+    witness = "its evaluators" if has_several_panels(standing) else standing.loop.panel.in_words()
     if checked_by_acceptance(standing):
         witness += " and the acceptance evaluator"
     if has_plan(standing):
         return f"Every step of its plan passed {witness}."
-    return f"Attempt {attempt} passed {witness}."
+    first = f", the first of {standing.called_off + 1} side by side" if standing.called_off else ""
+    return f"Attempt {attempt} passed {witness}{first}."
+
+
+def has_several_panels(standing: Standing) -> bool:
+    """Tell whether steps of the plan may be judged by others than the loop's own evaluators."""
+    loop = standing.loop
+    return len(loop.evaluators) > 0 or any(step.panel(loop.panel) != loop.panel for step in loop.steps)
 
 
 def checked_by_acceptance(standing: Standing) -> bool:
@@ -126,4 +138,4 @@ def not_passed(standing: Standing, doing: Doing) -> str:
     if doing.best is None:
         return f"Nothing was accepted{at}." if at else ""
     found = f": {', '.join(doing.best.without)} did not pass it" if doing.best.without else ""
-    return f"The best attempt{at} did not pass {standing.loop.panel.in_words()}{found}."
+    return f"The best attempt{at} did not pass {standing.panel.in_words()}{found}."

@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import Field
 
-from loopwright.actors.design import Design, Flaw, meant
+from loopwright.actors.design import Design, Flaw, Path, meant
+from loopwright.actors.race import Race
+from loopwright.actors.voting import Panel, Vote
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -21,7 +23,32 @@ LONGEST = 60
 """Characters of the name of a step that is done once for each item: a number is put behind it."""
 
 
-class PlannedStep(Design):
+class Manner(Design):
+    """How a step is done, where it is not done as the loop does it."""
+
+    race: Race | None = None
+    """Attempts at it that are made side by side: the first that is accepted wins, and the rest are called off."""
+    judges: tuple[Token, ...] | None = None
+    """The roles whose evaluators vote on what it makes, among those that the loop has; empty: none, only checks."""
+    checks: tuple[Token, ...] | None = None
+    """The roles whose evaluators run something, among those that the loop has."""
+    vote: Vote | None = None
+    """How many of its judges must pass a result."""
+
+    @property
+    def own(self) -> "Manner | None":
+        """What a step says of how it is done; None: nothing."""
+        told = {name: value for name in Manner.model_fields if (value := getattr(self, name)) is not None}
+        return Manner.model_construct(**told) if told else None
+
+    def panel(self, usual: Panel) -> Panel:
+        """Return who judges what the step makes; what it does not say is as usual."""
+        judges = usual.judges if self.judges is None else self.judges
+        vote = self.vote if self.vote is not None else usual.vote if judges else "all"
+        return Panel(usual.checks if self.checks is None else self.checks, judges, vote)
+
+
+class PlannedStep(Manner):
     """One step of a plan."""
 
     name: Token
@@ -90,6 +117,33 @@ def flaws_of_name(steps: Sequence[PlannedStep], place: int) -> Iterator[Flaw]:
         yield Flaw(where, f"{name} is too long for a step that is done for each item: {LONGEST} characters at most.")
     if any(each.each and re.fullmatch(re.escape(each.name) + "-[0-9]+", name) for each in steps):
         yield Flaw(where, f"{name} is what a step is called that is done for an item.")
+
+
+def flaws_of_panel(step: PlannedStep, usual: Panel, known: Collection[Token], where: Path) -> Iterator[Flaw]:
+    """Yield what is wrong with those who judge a step, of all the roles that judge in its loop."""
+    panel = step.panel(usual)
+    twice = set(panel.checks) & set(panel.judges)
+    for part, roles in (("judges", step.judges or ()), ("checks", step.checks or ())):
+        for number, role in enumerate(roles):
+            if role not in known:
+                why = f"{role} is not among the roles that judge in this loop{meant(role, known)}"
+                yield Flaw((*where, part, number), why)
+            elif role in twice or role in roles[:number]:
+                twice.discard(role)
+                yield Flaw((*where, part, number), f"{role} judges what {step.name} makes twice.")
+    if not panel.everybody:
+        why = f"nobody judges what {step.name} makes: name a judge or a check, here or for the whole loop."
+        named = [part for part in ("judges", "checks", "name") if getattr(step, part) is not None]
+        yield Flaw((*where, named[0]), why)
+    elif panel != usual:
+        own = step.vote is not None
+        told = (Flaw((*where, *flaw.path), flaw.said) if own else votes_amiss(flaw, where) for flaw in panel.flaws())
+        yield from told
+
+
+def votes_amiss(flaw: Flaw, where: Path) -> Flaw:
+    """Return what is wrong with judges of a step that vote as the loop's do."""
+    return Flaw((*where, "judges"), f"they vote as the judges of the loop do: {flaw.said}")
 
 
 def needless(name: str, need: str, others: Collection[str]) -> str:

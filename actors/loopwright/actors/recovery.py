@@ -22,6 +22,7 @@ RECOVERIES: dict[FailureClass, Recovery] = {
     FailureClass.CRASHED: Recovery.AGAIN,
     FailureClass.UNREADABLE: Recovery.AGAIN,
     FailureClass.SICK: Recovery.AGAIN,
+    FailureClass.CALLED_OFF: Recovery.AGAIN,
     FailureClass.SPENT: Recovery.AGAIN,
     FailureClass.STUCK: Recovery.ESCALATE,
     FailureClass.EXHAUSTED: Recovery.ESCALATE,
@@ -34,6 +35,7 @@ AT_ONCE = frozenset({Recovery.REPLAN, Recovery.REJECT, Recovery.STOP})
 """What one failure is enough for."""
 FIXED = {
     FailureClass.IN_DOUBT: "nobody knows whether it happened, so a person must look: it stops.",
+    FailureClass.CALLED_OFF: "another attempt has won, so nothing comes of it.",
     FailureClass.SPENT: "the budget says when it is over: another attempt is made as long as there is any.",
     FailureClass.EXHAUSTED: "there is nothing left to try, so trying again is no way out: it escalates.",
 }

@@ -17,9 +17,10 @@ from loopwright.actors.ladder import Ladder, OtherModel, OtherRole
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.measured import NEW, Measured
 from loopwright.actors.phases import Phase
-from loopwright.actors.plan import PLAN, WORK, PlannedStep
+from loopwright.actors.plan import PLAN, WORK, Manner, PlannedStep
 from loopwright.actors.purse import EMPTY, Purse, unspent
-from loopwright.actors.voting import Ballot
+from loopwright.actors.race import Lane, lanes_of
+from loopwright.actors.voting import Ballot, Panel
 from loopwright.bus.forks import Prefix
 from loopwright.bus.messages import Failure, Goal, Outcome, Usage
 from loopwright.bus.names import Token
@@ -59,6 +60,21 @@ class Attempt(Frozen):
     """What it may still spend; None: all that the goal may, for it is alone."""
     seq: int = 0
     """Where an evaluator has spoken of it last: the message's place in the stream."""
+    lane: int = 0
+    """Which lane of a race it is, counted from one; 0: nothing is raced."""
+
+
+class Loser(Frozen):
+    """An attempt that was called off, as long as it is not known what it took."""
+
+    step: Token
+    attempt: int
+    waiting: tuple[Token, ...]
+    """The roles that were at work on it, and have not said what they took."""
+    is_made: bool = False
+    """Whether its evaluators were at work, and not its maker."""
+    purse: Purse = EMPTY
+    """What they may have spent."""
 
 
 class Doing(Frozen):
@@ -69,6 +85,8 @@ class Doing(Frozen):
     """Whose workers do it, where the plan says so."""
     one_of: Token | None = None
     """The step of the plan that it is done for, item by item."""
+    manner: Manner | None = None
+    """How it is done, where the plan says so."""
     task: JsonValue = None
     """What the plan gives its workers."""
     before: JsonValue = None
@@ -122,6 +140,10 @@ class Standing(Doing):
     usage: Usage = Usage()
     set_aside: Purse = EMPTY
     """What attempts may still spend that were left behind."""
+    losers: tuple[Loser, ...] = ()
+    """Attempts that lost their race, of which it is not known yet what they took."""
+    called_off: int = 0
+    """Attempts that lost their race."""
     outcome: Outcome | None = None
 
     @model_validator(mode="before")
@@ -157,19 +179,54 @@ class Standing(Doing):
         """The steps of the plan that wait for others."""
         return self.course.ahead if self.course else ()
 
-    def maker_of(self, doing: Doing) -> Token:
-        """Return the role whose workers make what a step asks for."""
+    def lanes_of(self, doing: Doing) -> tuple[Lane, ...]:
+        """Return the lanes of the race that a step is; none where it is none."""
+        race = doing.manner.race if doing.manner and doing.manner.race else self.loop.race
+        return lanes_of(race) if race is not None and doing.step != PLAN else ()
+
+    def lane_of(self, doing: Doing, number: int) -> Lane | None:
+        """Return the lane of that number, as long as the step is a race."""
+        lanes = self.lanes_of(doing) if number else ()
+        return lanes[number - 1] if number <= len(lanes) and lanes else None
+
+    def ways(self, doing: Doing) -> int:
+        """Return how many attempts at a step may be under way at once."""
+        return len(self.lanes_of(doing)) or self.bounds.width
+
+    @property
+    def races(self) -> bool:
+        """Whether lanes of a race are under way at the step at hand."""
+        return any(attempt.lane for attempt in self.under_way)
+
+    @property
+    def panel(self) -> Panel:
+        """Who judges what is made at the step at hand."""
+        return self.panel_of(self)
+
+    def panel_of(self, doing: Doing) -> Panel:
+        """Return who judges what is made at a step."""
+        usual = self.loop.panel
+        return usual if doing.manner is None else doing.manner.panel(usual)
+
+    @property
+    def takes(self) -> int:
+        """The pieces of work that one attempt at the step at hand takes."""
+        return self.loop.takes(self.panel)
+
+    def maker_of(self, doing: Doing, lane: int = 0) -> Token:
+        """Return the role whose workers make what a step asks for, in a lane of its race where it is one."""
         if self.loop.plan and doing.step == PLAN:
             return self.loop.plan
         others = [rung.role for rung in self.climbed(doing) if isinstance(rung, OtherRole)]
-        return others[-1] if others else doing.role or self.loop.work
+        own = self.lane_of(doing, lane)
+        return others[-1] if others else own.role if own and own.role else doing.role or self.loop.work
 
-    @property
-    def model(self) -> str | None:
-        """The model that is to be asked at this step, where a fork names one or the loop has tried others."""
+    def model_of(self, lane: int = 0) -> str | None:
+        """Return the model to ask at this step: the last that the ladder names, or else a fork, or else the lane."""
         others = [rung.model for rung in self.climbed(self) if isinstance(rung, OtherModel)]
         named = self.goal.fork.model or None if self.goal.fork else None
-        return others[-1] if others else named
+        own = self.lane_of(self, lane)
+        return others[-1] if others else named or (own.model if own else None)
 
     def climbed(self, doing: Doing) -> Ladder:
         """Return the rungs that were climbed at a step."""
@@ -189,10 +246,18 @@ class Standing(Doing):
     def room(self) -> Purse:
         """What is neither spent nor in anybody's purse."""
         steps = 0 if self.bounds.steps is None else self.steps + self.owed
-        room = unspent(self.bounds, self.usage, self.set_aside, steps)
+        room = unspent(self.bounds, self.usage, self.aside, steps)
         for attempt in self.everywhere:
             room = room.without(attempt.purse) if attempt.purse else room
         return room
+
+    @property
+    def aside(self) -> Purse:
+        """What may still be spent by attempts of which the goal waits for nothing more."""
+        aside = self.set_aside
+        for loser in self.losers:
+            aside = aside.plus(loser.purse)
+        return aside
 
     @property
     def everywhere(self) -> tuple[Attempt, ...]:
@@ -202,9 +267,13 @@ class Standing(Doing):
     @property
     def owed(self) -> int:
         """Steps that attempts under way may still take."""
-        judged, accepted = len(self.loop.panel.everybody), int(self.loop.acceptance is not None)
-        ahead = {Phase.WORKING: judged + accepted, Phase.JUDGING: accepted}
-        return sum(ahead.get(attempt.phase, 0) for attempt in self.everywhere)
+        owed, accepted = 0, int(self.loop.acceptance is not None)
+        for doing in self.doing:
+            if doing.under_way:
+                judged = len(self.panel_of(doing).everybody)
+                ahead = {Phase.WORKING: judged + accepted, Phase.JUDGING: accepted}
+                owed += sum(ahead.get(attempt.phase, 0) for attempt in doing.under_way)
+        return owed
 
     @property
     def is_decided(self) -> bool:

@@ -11,7 +11,7 @@ from loopwright.actors.recovery import Recovery, reason_of
 from loopwright.actors.repetition import SAME_ATTEMPTS
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import nobody_serves
-from loopwright.bus.messages import FailureClass, Status, StopReason
+from loopwright.bus.messages import Cancel, Failure, FailureClass, Status, StopReason
 
 MADE_TWICE = 2
 """A circle of outputs is one when it was run through twice: what was made before was made again, step for step."""
@@ -46,7 +46,7 @@ class Stop:
 def stop_at_once(standing: Standing) -> Stop | None:
     """Return the reason to stop without waiting for the attempts under way, if there is one."""
     failure = standing.last_failure
-    if failure is None or standing.failures == 0:
+    if failure is None or standing.failures == 0 or awaits_others(standing, failure):
         return None
     if is_rejected(standing, failure.kind):
         return Stop(StopReason.REJECTED, failure.message, status=Status.REJECTED)
@@ -55,6 +55,11 @@ def stop_at_once(standing: Standing) -> Stop | None:
     if standing.loop.baseline and standing.baseline is None and standing.begun == 0:
         return Stop(StopReason.ERROR, f"The input could not be judged as it stands: {failure.message}")
     return None
+
+
+def awaits_others(standing: Standing, failure: Failure) -> bool:
+    """Tell whether a failure is one lane's of a race, and others may still win; a call in doubt waits for nobody."""
+    return standing.races and failure.kind is not FailureClass.IN_DOUBT
 
 
 def is_rejected(standing: Standing, kind: FailureClass) -> bool:
@@ -77,6 +82,8 @@ def reason_to_replan(standing: Standing) -> str:
     """Return why what is left of the goal is to be planned anew; empty if it is not."""
     failure = standing.last_failure
     if failure is None or standing.failures == 0 or standing.loop.after(failure.kind) is not Recovery.REPLAN:
+        return ""
+    if awaits_others(standing, failure):
         return ""
     return failure.message or failure.kind.value if may_replan(standing) else ""
 
@@ -147,7 +154,7 @@ def spent_up(standing: Standing) -> Stop | None:
 
 def budgets_spent(standing: Standing) -> Iterator[Stop]:
     """Yield a stop for each budget that is spent."""
-    bounds, spent, aside = standing.bounds, standing.usage, standing.set_aside
+    bounds, spent, aside = standing.bounds, standing.usage, standing.aside
     tokens, cost, calls = spent.tokens_in + spent.tokens_out, spent.cost, spent.tool_calls
     if tokens + aside.tokens >= bounds.tokens:
         why = f"{tokens:,} tokens are spent; the budget was {bounds.tokens:,}."
@@ -160,9 +167,9 @@ def budgets_spent(standing: Standing) -> Iterator[Stop]:
         yield Stop(
             StopReason.TOOL_CALLS, why, evidence=figures_of("tool_calls", calls, bounds.tool_calls, aside.tool_calls)
         )
-    if bounds.steps is not None and standing.room.steps < standing.loop.takes:
+    if bounds.steps is not None and standing.room.steps < standing.takes:
         steps = standing.steps + standing.owed + spent.steps
-        more = f"another attempt takes {standing.loop.takes} more"
+        more = f"another attempt takes {standing.takes} more"
         why = f"{steps:,} steps are taken, the budget was {bounds.steps:,}, and {more}."
         yield Stop(StopReason.STEPS, why, evidence=figures_of("steps", steps, bounds.steps, aside.steps))
     if standing.attempts >= bounds.attempts or (standing.attempts == 0 and bounds.attempts < standing.loop.least):
@@ -200,6 +207,12 @@ def deadline_reached(standing: Standing) -> Stop:
     if standing.goal.parent is not None:
         seconds = max(0.0, min(seconds, (standing.ends - standing.opened).total_seconds()))
     return Stop(StopReason.DEADLINE, f"Its {seconds:g} seconds ran out.", evidence={"deadline": seconds})
+
+
+def called_off(cancel: Cancel, seq: int) -> Stop:
+    """Return the stop of a goal that somebody has called off."""
+    why = cancel.why or "It was called off."
+    return Stop(StopReason.CANCELLED, why, status=Status.CANCELED, seq=seq)
 
 
 def no_role(role: str, seconds: float) -> Stop:

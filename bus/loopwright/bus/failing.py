@@ -16,6 +16,7 @@ class FailureClass(StrEnum):
     CRASHED = "crashed"  #: every process that took it died, or it raised what nobody expected
     UNREADABLE = "unreadable"  #: the answer could not be understood
     SICK = "sick"  #: an evaluator contradicts itself, or cannot tell: its verdicts mean nothing
+    CALLED_OFF = "called_off"  #: another attempt at the same step has won
     SPENT = "spent"  #: what it may spend is spent
     IN_DOUBT = "in_doubt"  #: it may or may not have happened, and nobody can tell: a person must look
 

@@ -108,6 +108,8 @@ class StepOrder(Message):
     """What this may spend; whoever has spent it makes no call any more. None: nobody counts."""
     timeout: Seconds = 600.0
     """Seconds the worker may take."""
+    lane: Count = 0
+    """Which lane of a race it is, counted from one: it is called off when another wins. 0: nothing is raced."""
     hops: Count = 0
     prefix: Prefix = ()
     """The records that its goal goes on from, where it is a fork."""

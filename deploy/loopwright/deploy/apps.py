@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loopwright.actors import Loop, Worker
 from loopwright.actors.design import Flaw, meant
+from loopwright.actors.loop import JUDGING
 from loopwright.bus.errors import LoopwrightError
 from loopwright.deploy.loopfiles import read_loops
 
@@ -41,7 +42,7 @@ class App:
         """Yield the roles of a loop that nobody here serves, or that somebody serves who does something else."""
         for place, role in loop.parts():
             worker = self.workers.get(role)
-            judges = place[0] in {"checks", "judges", "acceptance"}
+            judges = place[0] in JUDGING
             if worker is None and role in loop.people:
                 continue
             if worker is None:

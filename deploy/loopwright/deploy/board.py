@@ -42,6 +42,8 @@ class Board:
     """Orders that are not answered."""
     panel: Panel | None = None
     """The evaluators, as the goal's loop has them; None while that is not known."""
+    panels: dict[str, Panel] = field(default_factory=dict[str, Panel])
+    """Those of the steps that have others."""
     people: frozenset[str] = frozenset()
     """The roles that people serve, who may take their time."""
     ballots: dict[tuple[str, int], tuple[Ballot, ...]] = field(
@@ -114,11 +116,13 @@ class Board:
         if any(key[:2] == attempt for key in pending):  # another evaluator has yet to speak
             return replace(board, ballots={**self.ballots, attempt: ballots})
         others = {place: given for place, given in self.ballots.items() if place != attempt}
-        return replace(board, ballots=others)._scored(evaluation.attempt, self._agreed(ballots))
+        return replace(board, ballots=others)._scored(evaluation.attempt, self._agreed(evaluation.step, ballots))
 
-    def _agreed(self, ballots: tuple[Ballot, ...]) -> float:
-        """Return the score that ballots come to."""
-        return self.panel.score(ballots) if self.panel else min(ballot.score for ballot in ballots)
+    def _agreed(self, step: str, ballots: tuple[Ballot, ...]) -> float:
+        """Return the score that ballots at a step come to; the lowest, where nobody can tell how they are counted."""
+        panel = self.panels.get(step) or self.panels.get(step.rpartition("-")[0]) or self.panel
+        known = panel is not None and {ballot.role for ballot in ballots} == set(panel.everybody)
+        return panel.score(ballots) if panel and known else min(ballot.score for ballot in ballots)
 
     def _scored(self, attempt: int, score: float) -> Self:
         """Return the board after every evaluator has spoken of an attempt."""

@@ -84,4 +84,7 @@ async def loop_of(bus: Bus, goal: str) -> Loop | None:
 
 def designed(board: Board, loop: Loop | None) -> Board:
     """Return the board with what is to be known of its goal's loop."""
-    return replace(board, panel=loop.panel, people=frozenset(loop.people)) if loop else board
+    if loop is None:
+        return board
+    panels = {step.name: step.panel(loop.panel) for step in loop.steps if step.own}
+    return replace(board, panel=loop.panel, panels=panels, people=frozenset(loop.people))

@@ -50,12 +50,18 @@ usages = st.builds(
 
 
 @st.composite
-def steps_of_a_plan(draw: st.DrawFn) -> list[dict[str, JsonValue]]:
-    """Some steps, each after none, some, or all of those before it, or once for each item of what one came to."""
+def steps_of_a_plan(draw: st.DrawFn, *, judged: bool = False) -> list[dict[str, JsonValue]]:
+    """Some steps, each after none, some, or all of those before it, or once for each item of what one came to.
+
+    Where they are `judged`, some name who judges them.
+    """
     steps: list[dict[str, JsonValue]] = []
     for number in range(draw(st.integers(1, 4))):
         step: dict[str, JsonValue] = {"name": f"s{number}"}
         before = [str(each["name"]) for each in steps]
+        if judged and draw(st.booleans()):
+            own: list[JsonValue] = [judge for judge in JUDGES[:1] if draw(st.booleans())]
+            step |= {"judges": own, "checks": ["form"], "vote": "all"}
         kind = draw(st.sampled_from(["in sequence", "after", "each"])) if before else "after"
         if kind == "after":
             needs: list[JsonValue] = [name for name in before if draw(st.booleans())]
@@ -66,7 +72,7 @@ def steps_of_a_plan(draw: st.DrawFn) -> list[dict[str, JsonValue]]:
     return steps
 
 
-planned_steps = steps_of_a_plan()
+planned_steps = steps_of_a_plan(judged=True)
 
 
 @st.composite
@@ -87,6 +93,11 @@ def loops(draw: st.DrawFn) -> Loop:
     starts: list[dict[str, Any]] = [{}, {"baseline": True}, {"plan": "planner"}, {"steps": draw(planned_steps)}]
     start = draw(st.sampled_from(starts))
     start["ladder"] = draw(st.sampled_from(ladders))
+    if bounds.width == 1 and bounds.attempts > 1 and draw(st.booleans()):
+        start["race"] = draw(st.sampled_from([2, min(3, bounds.attempts), ({"model": "a"}, {"role": "strong"})]))
+        start["makers"] = ("strong",)
+        start["ladder"] = draw(st.sampled_from([None, ()]))
+    start["evaluators"] = ("form",)
     return Loop(name="loop", work="code", judges=judges, acceptance=acceptance, bounds=bounds, **voting, **start)
 
 
@@ -121,7 +132,7 @@ class World:
         before = self.standing
         for event in events:
             before = evolve(before, event)
-            assert len(before.under_way) <= before.bounds.width
+            assert len(before.under_way) <= before.ways(before) + before.loop.baseline
         self.standing = fold(self.standing, events)
         sent = list(sends(self.now, events))
         assert not (self.now.over and any(isinstance(message, StepOrder) for message in sent))

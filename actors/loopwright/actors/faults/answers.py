@@ -20,6 +20,7 @@ AT_FIRST_SIGHT: dict[FailureClass, tuple[FaultClass, float]] = {
     FailureClass.POLICY: (FaultClass.ENVIRONMENT, 0.5),
     FailureClass.TIMEOUT: (FaultClass.UNKNOWN, 0.3),
     FailureClass.EXHAUSTED: (FaultClass.AGENT, 0.5),
+    FailureClass.CALLED_OFF: (FaultClass.UNKNOWN, 0.3),
     FailureClass.SPENT: (FaultClass.LOOP, 0.6),
     FailureClass.STUCK: (FaultClass.AGENT, 0.6),
     FailureClass.CRASHED: (FaultClass.UNKNOWN, 0.3),

@@ -9,10 +9,15 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from loopwright.actors.decision import Decision
 from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.plan import PLAN, Plan, PlannedStep
+from loopwright.actors.voting import Panel
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Cancel, Ended, Evaluation, Failure, Goal, Outcome, Result, StepOrder
+from loopwright.bus.plain import JsonValue
 from loopwright.bus.trajectory import Entry
 
 
@@ -129,6 +134,17 @@ class GoalRecord:
         return self.loop.bounds.under(self.goal.limits)
 
     @cached_property
+    def planned(self) -> dict[str, PlannedStep]:
+        """The steps of its plan by their names, whoever has written it; of several plans the last that has a step."""
+        plans = (each.result.message.output for each in self.tried if each.step == PLAN and each.result is not None)
+        return {step.name: step for steps in (self.loop.steps, *map(steps_in, plans)) for step in steps}
+
+    def panel_of(self, step: str) -> Panel:
+        """Return who judges what is made at a step."""
+        planned = self.planned.get(step) or self.planned.get(step.rpartition("-")[0])
+        return planned.panel(self.loop.panel) if planned else self.loop.panel
+
+    @cached_property
     def answers(self) -> dict[tuple[str, str], list[tuple[Tried, Seen[Effect]]]]:
         """The calls that were answered, by what tells a call from every other, wherever they were made."""
         found: dict[tuple[str, str], list[tuple[Tried, Seen[Effect]]]] = {}
@@ -174,6 +190,14 @@ class GoalRecord:
             if each.result is not None and each.failure is None:
                 found.setdefault(work_of(each), []).append(each)
         return found
+
+
+def steps_in(output: JsonValue) -> tuple[PlannedStep, ...]:
+    """Return the steps of a plan; none if it is no plan."""
+    try:
+        return Plan.model_validate_json(json.dumps(output)).steps
+    except ValidationError:
+        return ()
 
 
 def record_of(opening: Decision, seq: int, entries: Iterable[Entry]) -> GoalRecord:

@@ -155,7 +155,7 @@ def children_of(record: GoalRecord) -> Iterator[Child]:
 def passed(record: GoalRecord, tried: Tried) -> bool:
     """Tell whether the evaluators of a loop passed an attempt together."""
     said = {each.message.judge: each.message for each in tried.verdicts}
-    panel = record.loop.panel
+    panel = record.panel_of(tried.step)
     ballots = [
         Ballot(role=role, passed=None if said[role].failure else said[role].passed, score=said[role].score)
         for role in panel.everybody

@@ -1,0 +1,34 @@
+"""What becomes of attempts that lose their race: nothing that they come to counts, but what they took does.
+
+Whoever is at work on one is told to stop, and says what that took. Until then all that the attempt may have spent
+counts as spent: so a race is no way round a budget. When the last has spoken, what was not needed is free again.
+"""
+
+from loopwright.actors.events import Accounted
+from loopwright.actors.phases import Phase
+from loopwright.actors.purse import EMPTY, purse_of
+from loopwright.actors.standing import Attempt, Loser, Standing
+from loopwright.bus.names import Token
+
+
+def call_off(standing: Standing, attempt: Attempt, roles: tuple[Token, ...]) -> Standing:
+    """Take an attempt off that has lost its race."""
+    under_way = tuple(each for each in standing.under_way if each is not attempt)
+    told = {"is_made": attempt.phase is not Phase.WORKING, "purse": attempt.purse or EMPTY}
+    loser = Loser.of(step=standing.step, attempt=attempt.number, waiting=roles, **told)
+    called_off = standing.called_off + 1
+    return standing.but(under_way=under_way, losers=(*standing.losers, loser), called_off=called_off)
+
+
+def accounted(standing: Standing, event: Accounted) -> Standing:
+    """Count what somebody took who was called off; when the last has spoken, the rest is free again."""
+    aside, left = purse_of(event.aside) if event.aside else EMPTY, list[Loser]()
+    for loser in standing.losers:
+        if (loser.step, loser.attempt) != (event.step, event.attempt):
+            left.append(loser)
+            continue
+        waiting = tuple(role for role in loser.waiting if event.judge is not None and role != event.judge)
+        if waiting:
+            left.append(loser.but(waiting=waiting, purse=loser.purse.less(event.usage).without(aside)))
+    set_aside = standing.set_aside.plus(aside)
+    return standing.but(losers=tuple(left), usage=standing.usage + event.usage, set_aside=set_aside)

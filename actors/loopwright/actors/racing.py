@@ -1,0 +1,66 @@
+"""How a race goes on: its lanes are begun together, and when one of them is accepted the others are called off."""
+
+from loopwright.actors.events import Accounted, Began, CalledOff, Event
+from loopwright.actors.evolve import evolve, fold
+from loopwright.actors.phases import Phase
+from loopwright.actors.recovery import reason_of
+from loopwright.actors.standing import Attempt, Doing, Standing
+from loopwright.actors.stopping import Stop, spent_up
+from loopwright.bus.messages import Evaluation, FailureClass, Result
+from loopwright.bus.names import Token
+
+
+def begin(standing: Standing) -> tuple[tuple[Event, ...], Standing]:
+    """Return what begins at the step at hand: an attempt, or a round of its race, as far as the budget goes."""
+    lanes = standing.lanes_of(standing)
+    events: list[Event] = [Began.of(step=standing.place, attempt=standing.begun + 1, lane=int(bool(lanes)))]
+    standing = evolve(standing, events[0])
+    for lane in range(2, len(lanes) + 1):
+        if standing.room.is_empty or spent_up(standing):
+            break
+        events.append(Began.of(step=standing.place, attempt=standing.begun + 1, lane=lane))
+        standing = evolve(standing, events[-1])
+    return tuple(events), standing
+
+
+def may_begin(standing: Standing) -> bool:
+    """Tell whether another attempt may begin: one is made at a time, and up to `width` are under way; or a round."""
+    under_way = standing.under_way
+    if not under_way or standing.lanes_of(standing):
+        return not under_way
+    busy = any(attempt.phase is Phase.WORKING or attempt.number == 0 for attempt in under_way)
+    return not busy and len(under_way) < standing.bounds.width
+
+
+def call_off(standing: Standing, steps: tuple[Doing, ...]) -> tuple[tuple[Event, ...], Standing]:
+    """Return what calls off every lane that is under way at some steps, of which nothing is waited for any more."""
+    several = len(standing.beside) > 0
+    events = tuple(
+        CalledOff.of(step=doing.step if several else None, attempt=each.number, roles=at_work(standing, doing, each))
+        for doing in steps
+        for each in doing.under_way
+        if each.lane
+    )
+    return events, fold(standing, events) or standing
+
+
+def at_work(standing: Standing, doing: Doing, attempt: Attempt) -> tuple[Token, ...]:
+    """Return the roles that an attempt waits for."""
+    return (standing.maker_of(doing, attempt.lane),) if attempt.phase is Phase.WORKING else attempt.waiting
+
+
+def last_word(standing: Standing, said: Result | Evaluation) -> tuple[tuple[Event, ...], Stop | None] | None:
+    """Return what it means that somebody speaks who was called off: it is counted what that took.
+
+    None: nobody there was called off. That nobody can tell whether a call has happened a person must hear all the same.
+    """
+    judge = said.judge if isinstance(said, Evaluation) else None
+    for loser in standing.losers:
+        speaks = judge in loser.waiting if judge else not loser.is_made
+        if (loser.step, loser.attempt) == (said.step, said.attempt) and speaks:
+            took = {"judge": judge, "usage": said.usage, "aside": said.aside}
+            heard = Accounted.of(step=said.step, attempt=said.attempt, **took)
+            failure = said.failure
+            doubt = failure if failure and failure.kind is FailureClass.IN_DOUBT else None
+            return (heard,), Stop(reason_of(doubt.kind), doubt.message) if doubt else None
+    return None
