@@ -224,7 +224,12 @@ def was_deadly(asked: Asked) -> bool:
 
 def was_cut_off(failure: Failure, name: str) -> bool:
     """Tell whether an attempt may have failed in the middle of a call of that name, of which nothing is on record."""
-    return bool(name) and failure.kind in UNFINISHED and (failure.source is None or failure.source.name == name)
+    return bool(name) and is_unfinished(failure) and (failure.source is None or failure.source.name == name)
+
+
+def is_unfinished(failure: Failure | None) -> bool:
+    """Tell whether an attempt may have ended while a call was under way, of which nothing is on record."""
+    return failure is not None and failure.kind in UNFINISHED
 
 
 def compared(asked: Asked, recalled: Recalled, said: Result | Evaluation) -> Rerun:

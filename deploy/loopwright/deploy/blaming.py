@@ -85,8 +85,9 @@ async def with_replay(bus: Bus, record: GoalRecord, blame: Blame, confirm: Confi
     place = await place_on(bus, record, fault)
     click.echo(f"loopwright: {record.goal.goal} goes on from {place} with {swap.said}: {bounds_of(record)}", err=True)
     found, kept = await confirmed(bus, record, fault, swap, as_it_was(swap, app))
-    async with connect_bus(ns=KEPT_IN) as there:
-        await put_back(there, kept)
+    if kept is not None:
+        async with connect_bus(ns=KEPT_IN) as there:
+            await put_back(there, kept)
     return with_confirmation(blame, found)
 
 

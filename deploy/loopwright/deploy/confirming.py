@@ -5,25 +5,28 @@ this process. What came of it is kept on the goal's own bus, in a namespace wher
 """
 
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 
-from loopwright.actors import Loop, Orchestrator, Worker, Workplace
+from loopwright.actors import Loop, Orchestrator, Workplace
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.faults import Blame, Confirmation, Fault, GoalRecord, blame_of, read_record
-from loopwright.actors.faults.confirming import held_up, place_before, said_by_acceptance, said_of, spent_on
+from loopwright.actors.faults.confirming import decisive, held_up, place_before, said_by_acceptance, said_of, spent_on
+from loopwright.actors.faults.fault import Said
 from loopwright.actors.forking import prefix_of, stood_at
 from loopwright.actors.regrading import judged
+from loopwright.actors.rerunning import Came, is_unfinished, orders_in, rerun
 from loopwright.bus import Bus, Trajectory, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.forks import Fork
-from loopwright.bus.messages import Evaluation, Status, Usage
+from loopwright.bus.messages import Evaluation, FaultClass, Status, StepOrder, Usage
 from loopwright.bus.portable import Portable, put_back, taken_out
-from loopwright.deploy.apps import App, AppRefused
+from loopwright.deploy.apps import App, AppRefused, load
 from loopwright.deploy.embedded import embedded_server
 from loopwright.deploy.evals.grading import judges_of
 from loopwright.deploy.swaps import Swapped, SwapRefused
@@ -36,18 +39,23 @@ HANDS = 8
 
 async def confirmed(
     bus: Bus, record: GoalRecord, fault: Fault, swapped: Swapped, unswapped: Swapped | None
-) -> tuple[Confirmation, Portable]:
+) -> tuple[Confirmation, Portable | None]:
     """Return what comes of a goal that goes on from before a fault, with one component swapped, and its record.
 
-    Where it is met then, it goes on once more without the swap, if it can: what went by itself confirms nothing.
+    Where it is met then, it goes on once more without the swap, if it can: what went by itself confirms nothing. Where
+    a role's other code does all as it was done, nothing goes on, and there is no record: that is known without asking.
 
     Raises:
         NoWayOn: nothing can go on from there.
         BusUnreachable: no answer for a minute.
     """
     refuse_if_open(record)
-    refuse_unserved(swapped.loop or record.loop, swapped.workers)
+    refuse_unserved(swapped.loop or record.loop, swapped.app)
     goal, place = record.goal.goal, await place_on(bus, record, fault)
+    told: dict[str, Any] = {"swapped": swapped.said, "at": place, "about": swapped.is_about(fault)}
+    if await does_the_same(bus, record, fault, swapped):
+        why = f"{swapped.said} does all of it as it was done, by the same calls"
+        return Confirmation(said=Said.REFUTED, because=why, **told), None
     portable = await taken_out(bus, goal)
     async with bus_of_our_own(portable, bus.ns) as there:
         went = await gone_on(there, record, place, swapped)
@@ -56,10 +64,21 @@ async def confirmed(
             again = await gone_on(there, record, place, unswapped)
         kept = await taken_out(there, went.goal, await prefix_of(there, went.goal))
     said, because = said_of(fault, swapped.whose, went.blame, again.blame if again else None)
-    usage = went.spent + again.spent if again else went.spent
-    told = {"swapped": swapped.said, "at": place, "goal": f"{KEPT_IN}/{went.goal}", "usage": usage}
-    told |= {"about": swapped.is_about(fault)}
+    told |= {"goal": f"{KEPT_IN}/{went.goal}", "usage": went.spent + again.spent if again else went.spent}
     return Confirmation(said=said, because=because, **told), kept
+
+
+async def does_the_same(bus: Bus, record: GoalRecord, fault: Fault, swapped: Swapped) -> bool:
+    """Tell whether a role's other code, run on the record, answers from the fault on as the role answered then."""
+    worker, tried = swapped.app.workers.get(swapped.who), decisive(record, fault)
+    if swapped.whose not in {FaultClass.AGENT, FaultClass.EVALUATOR} or worker is None or not (tried and tried.order):
+        return False
+    begun, entries = tried.order.seq, await Trajectory(bus, record.goal.goal).so_far()
+    rest = [each for each in entries if not isinstance(each.message, StepOrder) or each.seq >= begun]
+    mine = [each for each in rest if not isinstance(each.message, StepOrder) or each.message.role == worker.role]
+    whole = all(each.answer and not is_unfinished(each.answer.failure) for each in orders_in(mine))
+    found = await rerun(bus, {worker.role: worker}, mine, lambda _: None) if whole else ()
+    return bool(found) and all(each.came is Came.SAME for each in found)
 
 
 def refuse_if_open(record: GoalRecord) -> None:
@@ -75,13 +94,13 @@ def refuse_if_open(record: GoalRecord) -> None:
         raise NoWayOn(f"{goal} asks {', '.join(record.loop.people)}, and people are not asked again for this.")
 
 
-def refuse_unserved(loop: Loop, workers: Mapping[str, Worker]) -> None:
+def refuse_unserved(loop: Loop, app: App) -> None:
     """Raise if a loop has a role that nobody serves.
 
     Raises:
         AppRefused: it has.
     """
-    if missing := [role for role in loop.roles if role not in workers]:
+    if missing := [role for role in loop.roles if role not in app.workers]:
         raise AppRefused(f"Nobody here serves {', '.join(missing)}. Name the module of the goal's workers with --app.")
 
 
@@ -124,20 +143,23 @@ async def gone_on(bus: Bus, record: GoalRecord, place: int, swapped: Swapped) ->
     """Return how a goal goes on from a place, once it has ended."""
     point = Fork(goal=record.goal.goal, seq=place, today=swapped.loop is not None, model=swapped.model)
     before, loop = await stood_at(bus, point), swapped.loop or record.loop
-    async with actors(bus, loop, swapped):
+    async with actors(bus, loop, swapped.app):
         run = await Goals(bus).submit(loop.name, {}, fork=point, limits=swapped.limits)
         outcome = await run.outcome()
     return Went(run.goal, blame_of(await read_record(bus, run.goal)), spent_on(outcome, before.usage))
 
 
 @asynccontextmanager
-async def actors(bus: Bus, loop: Loop, swapped: Swapped) -> AsyncIterator[None]:
-    """Run an orchestrator for a loop and a worker for each of its roles while the body runs."""
+async def actors(bus: Bus, loop: Loop, app: App) -> AsyncIterator[None]:
+    """Run an orchestrator and a worker for each role while the body runs, for a loop and for those of its goals."""
+    ours = load(()).loops  # which come with us, and whose roles cost something to serve
+    own = [each for each in app.loops.values() if each.name not in ours]
+    roles = dict.fromkeys(role for each in (loop, *own) for role in each.roles if role in app.workers)
     stopping = anyio.Event()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(Orchestrator(bus, {loop.name: loop}).run, stopping)
-        for role in loop.roles:
-            tasks.start_soon(Workplace(bus, swapped.workers[role], hands=HANDS).run, stopping)
+        tasks.start_soon(Orchestrator(bus, {**app.loops, loop.name: loop}).run, stopping)
+        for role in roles:
+            tasks.start_soon(Workplace(bus, app.workers[role], hands=HANDS).run, stopping)
         yield
         stopping.set()
 

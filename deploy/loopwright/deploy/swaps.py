@@ -1,6 +1,5 @@
 """Swapping one component of a goal for another: a role's code, a tool, the model, the loop, or a limit."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -43,9 +42,10 @@ class Swapped:
     whose: FaultClass
     """Of which class a fault of the component is."""
     who: str
-    workers: Mapping[str, Worker]
+    app: App
+    """Who serves the roles, and the loops of goals that an attempt submits."""
     loop: Loop | None = None
-    """Another loop; None: as it was pinned."""
+    """Another loop for the goal itself; None: as it was pinned."""
     model: str | None = None
     limits: Limits = field(default_factory=Limits)
     others: bool = True
@@ -65,15 +65,14 @@ def swapped(record: GoalRecord, app: App, swap: Swap) -> Swapped:
         AppRefused: a module cannot be imported.
     """
     what, other = swap.what, swap.other
-    told = f"{other} in the place of {what}"
     if what == MODEL:
-        return Swapped(f"the model {other}", FaultClass.MODEL, MODEL, app.workers, model=other)
+        return Swapped(f"the model {other}", FaultClass.MODEL, MODEL, app, model=other)
     if what == LOOP:
         if other not in app.loops:
             raise SwapRefused(f"There is no loop {other} here; there is {', '.join(sorted(app.loops))}.")
-        return Swapped(f"the loop {other}", FaultClass.LOOP, record.loop.name, app.workers, loop=app.loops[other])
+        return Swapped(f"the loop {other}", FaultClass.LOOP, record.loop.name, app, loop=app.loops[other])
     if what in Limits.model_fields:
-        return Swapped(f"{what} {other}", FaultClass.LOOP, record.loop.name, app.workers, limits=limit(what, other))
+        return Swapped(f"{what} {other}", FaultClass.LOOP, record.loop.name, app, limits=limit(what, other))
     if what in record.loop.roles:
         worker = found_in(other, Worker, what, "serves the role")
         mine = app.workers.get(what)
@@ -81,17 +80,19 @@ def swapped(record: GoalRecord, app: App, swap: Swap) -> Swapped:
         if mine is not None and mine.judges != worker.judges:
             raise SwapRefused(f"{what} of {other} cannot take the place of {what}: only one of them judges.")
         others = mine is not None and mine is not worker
-        return Swapped(f"{what} of {other}", whose, what, {**app.workers, what: worker}, others=others)
+        there = App(app.loops, {**app.workers, what: worker})
+        return Swapped(f"{what} of {other}", whose, what, there, others=others)
     if any(tool.name == what for worker in app.workers.values() for tool in worker.tools):
         tool = found_in(other, Tool, what, "is the tool")
-        return Swapped(told, FaultClass.TOOL, what, {role: with_tool(each, tool) for role, each in app.workers.items()})
+        there = App(app.loops, {role: with_tool(each, tool) for role, each in app.workers.items()})
+        return Swapped(f"{what} of {other}", FaultClass.TOOL, what, there)
     known = ", ".join([*record.loop.roles, MODEL, LOOP, *Limits.model_fields])
     raise SwapRefused(f"{what} is no component of {record.goal.goal} that can be swapped: name a tool, or {known}.")
 
 
 def as_it_was(swapped: Swapped, app: App) -> Swapped | None:
     """Return what a goal goes on with without the swap; None where what was taken out is not at hand."""
-    return Swapped("nothing", swapped.whose, swapped.who, app.workers) if swapped.others else None
+    return Swapped("nothing", swapped.whose, swapped.who, app) if swapped.others else None
 
 
 def usual(record: GoalRecord, app: App, fault: Fault) -> Swapped:
@@ -102,10 +103,10 @@ def usual(record: GoalRecord, app: App, fault: Fault) -> Swapped:
     """
     match fault.fault:
         case FaultClass.ENVIRONMENT:
-            return Swapped("nothing but the time", FaultClass.ENVIRONMENT, fault.who, app.workers, others=False)
+            return Swapped("nothing but the time", FaultClass.ENVIRONMENT, fault.who, app, others=False)
         case FaultClass.LOOP if (limits := raised(record)) is not None:
             told = ", ".join(f"{name} {figure:g}" for name, figure in limits.model_dump(exclude_none=True).items())
-            return Swapped(told, FaultClass.LOOP, record.loop.name, app.workers, limits=limits)
+            return Swapped(told, FaultClass.LOOP, record.loop.name, app, limits=limits)
         case FaultClass.LOOP:
             example = "--swap loop=NAME"
         case FaultClass.MODEL:

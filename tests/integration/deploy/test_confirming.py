@@ -53,6 +53,11 @@ async def calc(step: Step[Target]) -> int:
 
 
 @worker("calc")
+async def wrong(step: Step[Target]) -> int:
+    return 7
+
+
+@worker("calc")
 async def right(step: Step[Target]) -> int:
     return step.input.target * 2
 
@@ -83,7 +88,8 @@ def sound() -> Tool[int]:
     return double
 
 
-SOUND = Swapped("a sound tool", FaultClass.TOOL, "double", {**APP.workers, "calc": with_tool(calc, sound())})
+MENDED = App(APP.loops, {**APP.workers, "calc": with_tool(calc, sound())})
+SOUND = Swapped("a sound tool", FaultClass.TOOL, "double", MENDED)
 
 
 async def run_here(bus: Bus, loop: Loop, workers: dict[str, Worker], goal: str, **more: Any) -> None:
@@ -111,8 +117,15 @@ async def test_a_goal_goes_on_from_its_fault_with_a_sound_component_and_nothing_
     assert CALLS == ["attempt 2 of g", "attempt 2 of g", "double 4"], "the first attempt is served from the record"
     assert found.usage.tool_calls == 2, "what it took with and without the tool"
     assert (await bus.js.stream_info(LOOP)).state.last_seq == before
-    same, _ = await confirmed(bus, record, fault, Swapped("nothing", FaultClass.AGENT, "calc", APP.workers), None)
-    assert (same.said, same.about) == (Said.REFUTED, True)
+    assert kept is not None
+    CALLS.clear()
+    same, nothing = await confirmed(bus, record, fault, Swapped("nothing", FaultClass.AGENT, "calc", APP), None)
+    assert (same.said, same.about, nothing) == (Said.REFUTED, True, None)
+    assert same.because == "nothing does all of it as it was done, by the same calls"
+    assert CALLS == ["attempt 2 of g"], "and no tool is called to find that out"
+    worse = App(APP.loops, {**APP.workers, "calc": wrong})
+    stays, _ = await confirmed(bus, record, fault, Swapped("calc of worse", FaultClass.AGENT, "calc", worse), None)
+    assert (stays.said, stays.because) == (Said.REFUTED, "the failure stays: it ends as failed (attempts)")
     async with connect_bus(server.url, ns=KEPT_IN) as there:
         await put_back(there, kept)
         other = await read_record(there, kept.goal)
@@ -138,7 +151,7 @@ async def test_what_cannot_be_put_to_the_test_says_why(bus: Bus) -> None:
     record = await read_record(bus, "g1")
     fault = blame_of(record).faults[0]
     with pytest.raises(AppRefused, match="Nobody here serves calc, check"):
-        await confirmed(bus, record, fault, replace(SOUND, workers={}), None)
+        await confirmed(bus, record, fault, replace(SOUND, app=App()), None)
     with pytest.raises(NoWayOn, match="g1 has not ended"):
         await confirmed(bus, replace(record, ended=None), fault, SOUND, None)
     asking = CALC.model_copy(update={"people": {"check": Person(within=3)}})

@@ -52,12 +52,12 @@ def mended(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_a_component_is_told_by_its_name(mended: ModuleType) -> None:
     clerk = swapped(RECORD, APP, Swap("clerk", "mended"))
-    assert clerk.workers == {**APP.workers, "clerk": mended.clerk}
+    assert clerk.app.workers == {**APP.workers, "clerk": mended.clerk}
     assert (clerk.whose, clerk.who, clerk.others) == (FaultClass.AGENT, "clerk", True)
     assert swapped(RECORD, APP, Swap("books", "mended")).whose is FaultClass.EVALUATOR
     tooled = swapped(RECORD, APP, Swap("stock", "mended"))
-    assert (tooled.whose, tooled.workers["clerk"].tools) == (FaultClass.TOOL, (mended.stock,))
-    assert tooled.workers["books"] is APP.workers["books"], "it has no such tool"
+    assert (tooled.whose, tooled.app.workers["clerk"].tools) == (FaultClass.TOOL, (mended.stock,))
+    assert tooled.app.workers["books"] is APP.workers["books"], "it has no such tool"
     assert swapped(RECORD, APP, Swap("model", "large")).model == "large"
     assert swapped(RECORD, APP, Swap("loop", "shop")).loop is SHOP
     assert swapped(RECORD, APP, Swap("attempts", "9")).limits == Limits(attempts=9)
