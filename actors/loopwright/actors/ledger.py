@@ -4,16 +4,16 @@ Where goals stand is remembered between turns; a rival that was faster is notice
 covers every decision on the goal, and then the record is read again.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 import structlog
 
 from loopwright.actors.decision import CARRIED, Decision, on_record
 from loopwright.actors.events import Event
+from loopwright.actors.remembered import Remembered
 from loopwright.actors.standing import Standing
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import DEEPER, GROWTH, MAX_DEPTH, MAX_REFERENCED, Envelope, encode, parse_json
@@ -25,8 +25,10 @@ from loopwright.bus.subjects import NOBODY, Subject, decisions_on
 
 log = structlog.get_logger()
 
-REMEMBERED = 4096
-"""Goals whose standing is remembered."""
+REMEMBERED = 1536
+"""Goals whose standing is remembered: some 5 KB each where they bring little."""
+HEAVIEST = 32 * 1024 * 1024
+"""Bytes that they may have on record, all together: what a goal brings can be large, and is remembered with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Loaded:
 
     decision: Decision | None = None
     revision: int = 0
+    weight: int = field(default=0, compare=False)
+    """Bytes that it takes on record to say where the goal stands, with what it brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Ledger:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._known: OrderedDict[str, Loaded] = OrderedDict()
+        self._known = Remembered[Loaded](most=REMEMBERED, heaviest=HEAVIEST)
         self._writing: dict[str, anyio.Event] = {}
         """The goals on which a decision is being written, and what tells that it is there, or refused."""
 
@@ -71,7 +75,7 @@ class Ledger:
 
     async def load(self, goal: str, *, sure: bool) -> Loaded:
         """Return what is on record for a goal; `sure` asks the stream's leader."""
-        self._known.pop(goal, None)
+        self._known.forget(goal)
         return await last_decision(self._bus, goal, sure=sure)
 
     async def decisions(self, goal: str, *, upto: int) -> list[Known]:
@@ -109,13 +113,14 @@ class Ledger:
             behind = decisions_on(bus.ns, goal)
             revision = await bus.write(str(subject), body, headers, guard=loaded.revision, guarded=behind)
             if not after.over:
-                self._remember(goal, Loaded(decision, revision))
+                weight = max(loaded.weight, len(record) + len(body))
+                self._known.keep(goal, Loaded(decision, revision, weight), weight)
         return Known(decision, revision, order is not None)
 
     @contextmanager
     def _being_written(self, goal: str) -> Iterator[None]:
         """Forget a goal while a decision on it is written; of rivals among us the last to begin is waited for."""
-        self._known.pop(goal, None)
+        self._known.forget(goal)
         there = self._writing[goal] = anyio.Event()
         try:
             yield
@@ -123,11 +128,6 @@ class Ledger:
             if self._writing.get(goal) is there:
                 del self._writing[goal]
             there.set()
-
-    def _remember(self, goal: str, loaded: Loaded) -> None:
-        self._known[goal] = loaded
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
 
 
 async def last_decision(bus: Bus, goal: str, *, sure: bool = False) -> Loaded:
@@ -141,7 +141,7 @@ async def last_decision(bus: Bus, goal: str, *, sure: bool = False) -> Loaded:
     decision = await read_decision(bus, stored, first) if first else None
     if decision is None:  # somebody has written something else among them
         decision = next(reversed(await decisions_of(bus, goal, upto=stored.seq)), None)
-    return Loaded(decision, stored.seq)
+    return Loaded(decision, stored.seq, len(decision.standing.model_dump_json()) if decision else 0)
 
 
 async def read_decision(bus: Bus, stored: Stored, first: Decision | None = None) -> Decision | None:

@@ -50,7 +50,7 @@ class Bounds(Design):
     def under(self, limits: Limits) -> "Bounds":
         """Return these bounds with what a goal has set for itself."""
         given = limits.model_dump(include=set(Limits.model_fields), exclude_none=True)
-        return Bounds(**(self.model_dump() | given))
+        return Bounds(**(self.model_dump() | given)) if given else self
 
     def within(self, left: Allowance) -> "Bounds":
         """Return these bounds where no more is left for the goal, which may be nothing."""

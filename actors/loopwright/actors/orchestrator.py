@@ -41,6 +41,8 @@ log = structlog.get_logger()
 
 HANDS = 256
 """Messages that one orchestrator handles at once; nearly all of that time it waits for the server."""
+NEWCOMERS = 4
+"""Of so many hands one opens goals: a full intake keeps nobody from what is under way."""
 
 EARLY = 30
 """Times that a client's word is handed out while its goal is not on record: it may overtake the goal."""
@@ -75,8 +77,10 @@ class Orchestrator:
             log.info("orchestrator.ready", loops=sorted(self._loops))
             keeping.start_soon(self._leases.keep, name="leases")
             async with anyio.create_task_group() as tasks:
-                for inbox, handle in ((goals, self.take_goal), (answers, self.take_answer), (timers, self.take_answer)):
-                    tasks.start_soon(partial(serve, inbox, handle, hands=self._hands, stopping=stopping))
+                opening = max(1, self._hands // NEWCOMERS)
+                tasks.start_soon(partial(serve, goals, self.take_goal, hands=opening, stopping=stopping))
+                for inbox in (answers, timers):
+                    tasks.start_soon(partial(serve, inbox, self.take_answer, hands=self._hands, stopping=stopping))
             keeping.cancel_scope.cancel()
 
     async def take_goal(self, delivery: Delivery) -> None:

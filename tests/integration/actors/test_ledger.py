@@ -6,7 +6,7 @@ import pytest
 
 from loopwright.actors.decide import open_goal, turn
 from loopwright.actors.evolve import fold
-from loopwright.actors.ledger import NOTHING, REMEMBERED, Ledger, decisions_of
+from loopwright.actors.ledger import HEAVIEST, NOTHING, Ledger, decisions_of
 from loopwright.actors.loop import Loop
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus
@@ -82,13 +82,20 @@ async def test_a_rival_that_was_faster_is_noticed_and_forgotten_is_what_we_knew(
     assert loaded.decision.number == 2
 
 
-async def test_no_more_goals_are_remembered_than_there_is_room_for(bus: Bus) -> None:
+async def test_a_goal_that_is_forgotten_for_want_of_room_is_read_back(bus: Bus) -> None:
     ledger = Ledger(bus)
-    standing = await opened(ledger, "g0")
-    for number in range(1, REMEMBERED + 1):
-        ledger._remember(f"g{number}", NOTHING)
-    assert await ledger.recall("g0") is None
-    assert await ledger.recall(f"g{REMEMBERED}") is NOTHING
-    loaded = await ledger.load("g0", sure=False)
+    standing = await opened(ledger)
+    ledger._known.keep("g2", NOTHING, HEAVIEST)
+    assert await ledger.recall("g1") is None
+    loaded = await ledger.load("g1", sure=False)
     assert loaded.decision is not None
     assert loaded.decision.standing == standing
+
+
+async def test_a_goal_that_brings_much_weighs_as_much_remembered_and_read(bus: Bus) -> None:
+    ledger = Ledger(bus)
+    await opened(ledger, text="x" * 100_000)
+    await hear(ledger, MADE)
+    remembered, read = await ledger.recall("g1"), await ledger.load("g1", sure=False)
+    assert remembered is not None
+    assert min(remembered.weight, read.weight) > 200_000
