@@ -10,7 +10,7 @@ from loopwright.bus.messages import Ended
 from loopwright.bus.stored import Stored
 from tests.chaos.ledger import Line, Work, open_work
 
-ONCE = ("decision", "step", "result", "eval", "event")
+ONCE = ("decision", "step", "result", "made", "eval", "event")
 """Kinds of which a subject has one message, for ever."""
 RECOVERY = 2.5
 """Seconds within which a killed worker's step runs again elsewhere."""
@@ -90,7 +90,7 @@ def moment(stored: Stored) -> float:
 
 def place_of(work: Work, ns: str = "default") -> str:
     """Return the subject of the answer to some work."""
-    kind, *last = ("result",) if work.role == "refine" else ("eval", work.role)
+    kind, *last = ("made", "review") if work.role == "refine" else ("eval", work.role)
     return ".".join(["lw.v1", kind, ns, work.goal, work.step, str(work.attempt), *last])
 
 

@@ -14,7 +14,7 @@ from loopwright.actors.hearing import MODELS
 from loopwright.actors.orchestrator import follows
 from loopwright.actors.standing import Standing
 from loopwright.actors.suspects import ENOUGH
-from loopwright.actors.unserved import UNSERVED, roles_waited_for
+from loopwright.actors.unserved import UNSERVED, roles_needed
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.envelope import read_at
 from loopwright.bus.letters import REASON
@@ -26,7 +26,7 @@ from tests.simulation.cast import Script
 from tests.simulation.consumers import Consumer
 from tests.simulation.store import ROLLUP, Kept, Stream
 
-ONCE = frozenset({"decision", "step", "result", "eval", "event"})
+ONCE = frozenset({"decision", "step", "result", "made", "eval", "event"})
 """Kinds of which each place holds one message for ever."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -123,17 +123,23 @@ class Auditor:
         self.there.add(kept.subject)
         if subject.kind in ONCE:
             self.demand(not again, f"a second message in the place of {kept.subject}")
+        self.said(subject, kept)
+
+    def said(self, subject: Subject, kept: Kept) -> None:
+        """Look at what a message says: whether it follows from what is on record, and what follows from it."""
         match subject.kind:
             case "decision":
-                record, order = kept.headers.get(CARRIED, ""), None
-                if record:
-                    order = json.loads(kept.data)
-                decision = Decision.read(record or kept.data, self.firsts.get(subject["goal"]), order)
+                record = kept.headers.get(CARRIED, "")
+                beside = json.loads(kept.data) if record else None
+                decision = Decision.read(record or kept.data, self.firsts.get(subject["goal"]), beside)
                 self.decided(subject["goal"], decision, kept.subject)
             case "timer" if subject["id"] == UNSERVED:
                 self.mind(subject["goal"])
             case "effect":
                 self.taken(kept.subject, read_at(Effect, subject, kept.data, kept.headers))
+            case "made":
+                order = read_at(StepOrder, subject, kept.data, kept.headers)
+                self.demand(order.made is not None and order.to == order.role, f"{kept.subject} brings no result")
             case "step" | "timer":
                 wanted = kept.subject in self.implied.get(subject["goal"], ())
                 self.demand(wanted, f"{kept.subject} follows from no decision on record")
@@ -155,9 +161,9 @@ class Auditor:
             self.forsaken(goal, before, decision.standing.outcome)
         self.demand(fold(before, decision.events) == decision.standing, f"decision {number} of {goal} does not add up")
         self.standings[goal] = decision.standing
-        if roles_waited_for(decision.standing):
+        if roles_needed(decision.standing):
             self.waited.add(goal)
-        if before is not None and roles_waited_for(before) != roles_waited_for(decision.standing):
+        if before is not None and roles_needed(before) != roles_needed(decision.standing):
             self.minded.pop(goal, None)  # it waits for others now, and the time for them begins anew
         following = follows(decision.standing, decision.events, None, NEVER)
         ordered = any(isinstance(message, StepOrder) for message in following)
@@ -182,7 +188,7 @@ class Auditor:
     def forsaken(self, goal: str, before: Standing, outcome: Outcome) -> None:
         """Look at the end of a goal that waited for roles: it ends for want of them if and only if nobody served."""
         now, bound = self.broker.loop.time(), before.bounds.unserved
-        roles = roles_waited_for(before)
+        roles = roles_needed(before)
         if outcome.reason is StopReason.NO_ROLE:
             role = outcome.evidence.get("role")
             served = now - self.presence.served_since(str(role))
@@ -233,7 +239,11 @@ class Auditor:
         """Look at a step that was let go."""
         subject = Subject.parse(kept.subject)
         goal, step, attempt, role = (subject[token] for token in ("goal", "step", "attempt", "role"))
-        places = {f"lw.v1.result.default.{goal}.{step}.{attempt}", f"lw.v1.eval.default.{goal}.{step}.{attempt}.{role}"}
+        place = f"{goal}.{step}.{attempt}"
+        loop = self.standings[goal].loop
+        places = {f"lw.v1.result.default.{place}", f"lw.v1.eval.default.{place}.{role}"}
+        if subject.kind != "made":
+            places |= {f"lw.v1.made.default.{place}.{judge}" for judge in loop.roles}
         known = not self.there.isdisjoint(places) or goal in self.outcomes
         self.demand(known, f"{kept.subject} was let go without an answer")
 

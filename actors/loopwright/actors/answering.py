@@ -9,6 +9,7 @@ from pydantic import BaseModel, JsonValue
 from pydantic_core import PydanticSerializationError
 
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
+from loopwright.actors.handing import handed_result
 from loopwright.actors.holding import Holding
 from loopwright.actors.kept import readable
 from loopwright.actors.work import Attempt, Made, Step, Worker
@@ -187,7 +188,7 @@ def evaluation(bus: Bus, order: StepOrder, verdict: Verdict, output: JsonValue) 
     """Return the evaluation that a verdict makes; it speaks of the whole output unless it picks a part."""
     told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
     pick = output if verdict.pick is None else verdict.pick
-    return Evaluation(**told, judge=order.role, **dict(verdict) | {"pick": pick})
+    return Evaluation(**told, judge=order.role, made=order.made, **dict(verdict) | {"pick": pick})
 
 
 def failed(
@@ -200,7 +201,8 @@ def failed(
     told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
     if order.judge is None:
         return Result(**told, failure=failure, usage=usage)
-    return Evaluation(**told, judge=order.role, passed=False, score=0.0, failure=failure, usage=usage)
+    told |= {"judge": order.role, "made": order.made}
+    return Evaluation(**told, passed=False, score=0.0, failure=failure, usage=usage)
 
 
 def as_json(value: object) -> JsonValue:
@@ -216,12 +218,18 @@ async def output_of(bus: Bus, order: StepOrder) -> JsonValue:
         return None
     if order.output is not None:
         return order.output.value
-    subject = Subject.of("result", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt)
-    stored = await last_said(bus, subject, order.prefix)
-    found = await bus.message(Result, stored) if stored else None
+    found = await handed_result(bus, order, order.to) if order.to else None
+    found = found or await result_of(bus, order)
     if found is None:
         raise Retriable("the result to judge is not visible yet", wait=0.2)
     return found.output
+
+
+async def result_of(bus: Bus, order: StepOrder) -> Result | None:
+    """Return the result of an order's attempt that orchestrators have heard."""
+    subject = Subject.of("result", ns=bus.ns, goal=order.goal, step=order.step, attempt=order.attempt)
+    stored = await last_said(bus, subject, order.prefix)
+    return await bus.message(Result, stored) if stored else None
 
 
 async def verdicts_before(bus: Bus, order: StepOrder) -> tuple[Verdict, ...]:

@@ -52,11 +52,12 @@ from loopwright.actors.stopping import (
     spent_up,
     stop_at_once,
 )
-from loopwright.actors.unserved import Unserved, roles_waited_for
+from loopwright.actors.unserved import Unserved, roles_needed
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
     TEXT,
     Allowance,
+    Brief,
     Cancel,
     Due,
     Ended,
@@ -147,7 +148,7 @@ def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, .
             return (), called_off(message, seq)
         case Due(id="deadline"):
             return (), deadline_reached(standing)
-        case Unserved(role=role) if role in roles_waited_for(standing):
+        case Unserved(role=role) if role in roles_needed(standing):
             return (), no_role(role, message.seconds)
         case _:
             return (), None
@@ -185,14 +186,30 @@ def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
 def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Event, ...]:
     """Return what an evaluator's verdict means, if the attempt waits for that evaluator."""
     attempt = standing.attempt(verdict.attempt)
-    if attempt is None or verdict.judge not in attempt.waiting:
+    if attempt is None:
         return ()
+    if attempt.phase is Phase.WORKING and was_handed(standing, verdict):
+        brief = verdict.made or Brief()
+        told = {"size": brief.size, "made": brief.made, "usage": brief.usage, "aside": brief.aside}
+        made = Produced.of(step=standing.place, attempt=attempt.number, handed=True, **told)
+        return (made, opinion(standing, verdict, seq))
+    return (opinion(standing, verdict, seq),) if verdict.judge in attempt.waiting else ()
+
+
+def was_handed(standing: Standing, verdict: Evaluation) -> bool:
+    """Tell whether an evaluator speaks of a result that went straight to it."""
+    told = verdict.made is not None or verdict.failure is not None
+    return told and verdict.judge == standing.judge_of(standing)
+
+
+def opinion(standing: Standing, verdict: Evaluation, seq: int) -> Event:
+    """Return what a verdict means that is waited for."""
     if verdict.failure is not None:
-        told = {"attempt": attempt.number, "judge": verdict.judge, "usage": verdict.usage, "aside": verdict.aside}
-        return (Failed.of(step=standing.place, failure=verdict.failure, seq=seq, **told),)
+        told = {"judge": verdict.judge, "seq": seq, "usage": verdict.usage, "aside": verdict.aside}
+        return Failed.of(step=standing.place, attempt=verdict.attempt, failure=verdict.failure, **told)
     kept = {name: getattr(verdict, name) for name in HEARD}
     found = "" if verdict.passed else of_failure(verdict.judge, verdict.feedback)
-    return (Judged.of(step=standing.place, **kept, found=found, seq=seq),)
+    return Judged.of(step=standing.place, **kept, found=found, seq=seq)
 
 
 def told(standing: Standing, event: Event) -> Story:
@@ -317,7 +334,7 @@ def orders(standing: Standing, event: Began | Produced | Judged | Failed, output
             yield from (evaluation(standing, 0, role) for role in standing.panel.everybody)
         case Began():
             yield work(standing, event.attempt)
-        case Produced():
+        case Produced(handed=False):
             yield from (evaluation(standing, event.attempt, role, output) for role in standing.panel.everybody)
         case Judged() | Failed() if wants_acceptance(standing, event):
             yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
@@ -343,7 +360,7 @@ def wants_acceptance(standing: Standing, event: Judged | Failed) -> bool:
 
 def work(standing: Standing, attempt: int) -> StepOrder:
     """Return the order to make a result."""
-    return order(standing, attempt, left(standing, attempt))
+    return order(standing, attempt, left(standing, attempt)).but(to=standing.judge_of(standing))
 
 
 def order(standing: Standing, attempt: int, share: Allowance | None) -> StepOrder:
@@ -383,7 +400,8 @@ def evaluation(standing: Standing, attempt: int, judge: str, output: Output | No
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
     ways = 1 if judge == standing.loop.acceptance else len(standing.panel.everybody)
     share = left(standing, attempt, ways)
-    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output}
+    to = standing.judge_of(standing)
+    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output, "to": to}
     return order(standing, attempt, share).but(**MAKERS_ALONE | addressed)
 
 

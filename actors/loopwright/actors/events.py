@@ -58,6 +58,8 @@ class Produced(Frozen):
     size: int
     made: str = ""
     """What tells the output from every other."""
+    handed: bool = False
+    """Whether whoever made it has handed it to its evaluator, so that nobody has to order anything."""
     usage: Usage = Usage()
     aside: Allowance | None = None
     """What may still be spent on behalf of whoever said it."""

@@ -20,6 +20,7 @@ from loopwright.actors.plan import PLAN
 from loopwright.actors.standing import Standing
 from loopwright.actors.stopping import Stop
 from loopwright.bus.connection import Bus
+from loopwright.bus.effects import Effect
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.forks import ForkPoint, Prefix
 from loopwright.bus.messages import Evaluation, Goal, Limits, Result, Status, StepOrder, StopReason
@@ -148,9 +149,7 @@ def work_told(entry: Entry) -> tuple[str, int, str] | None:
     match entry.message:
         case Evaluation() as said:
             return said.step, said.attempt, said.judge
-        case None:
+        case StepOrder() | Effect() as said:
+            return said.step, said.attempt, said.role
+        case _:
             return None
-        case said if entry.subject.kind in {"decision", "step", "effect"}:
-            told = entry.subject.told()
-            return entry.subject["step"], int(told["attempt"]), entry.subject["role"]
-    return None

@@ -10,7 +10,7 @@ import anyio
 import structlog
 
 from loopwright.actors.standing import Standing
-from loopwright.actors.unserved import UNSERVED, Unserved, look_again, roles_waited_for
+from loopwright.actors.unserved import UNSERVED, Unserved, look_again, roles_needed
 from loopwright.bus.connection import Bus
 from loopwright.bus.presence import RENEWAL, Roster, roster, serves
 
@@ -41,7 +41,7 @@ class Lookout:
         if standing.over and goal in self._minded:
             del self._minded[goal]
             self._bus.forget_timer(goal, UNSERVED)
-        missing = [role for role in roles_waited_for(standing) if not self._roster.serves(role)]
+        missing = [role for role in roles_needed(standing) if not self._roster.serves(role)]
         if missing:
             log.info("role.unserved", goal=goal, roles=missing)
             await self._bus.set_timer(look_again(goal, at, standing.bounds.unserved))
@@ -55,7 +55,7 @@ class Lookout:
         Where it is not sure the broker will say once more when to look.
         """
         goal = standing.goal.goal
-        missing = [role for role in roles_waited_for(standing) if not await self._is_served(role)]
+        missing = [role for role in roles_needed(standing) if not await self._is_served(role)]
         if not missing:
             return None
         seconds, role = max((self._roster.unserved(role), role) for role in missing)

@@ -104,6 +104,14 @@ def unspent(bounds: Bounds, usage: Usage, aside: Purse, steps: int) -> Purse:
     )
 
 
+def remaining(left: Allowance, usage: Usage, aside: Allowance | None) -> Allowance:
+    """Return what may still be spent once so much was spent and set aside."""
+    purse = purse_of(left).less(usage)
+    purse = purse.without(purse_of(aside)) if aside else purse
+    counted = {what: getattr(purse, what) for what in Purse.model_fields if getattr(left, what) is not None}
+    return Allowance.of(**counted)
+
+
 def share_for_a_goal(left: Allowance, committed: Usage, limits: Limits) -> Allowance:
     """Return what an attempt sets aside for a goal of its own: what the goal's limits name, as far as that is there.
 

@@ -63,7 +63,7 @@ async def retry(bus: Bus, letter: Letter) -> Retried:
     match subject.kind:
         case "goal":
             return await submit_again(bus, letter, subject, body)
-        case "step" | "decision" if subject["role"] != NOBODY:
+        case "step" | "decision" | "made" if subject["role"] != NOBODY:
             return await begin_anew(bus, letter, subject["goal"])
         case kind if kind in SAY_IT_ALL:
             return await say_again(bus, letter, subject, body)

@@ -228,6 +228,17 @@ class Standing(Doing):
         own = self.lane_of(self, lane)
         return others[-1] if others else named or (own.model if own else None)
 
+    def judge_of(self, doing: Doing) -> Token | None:
+        """Return the evaluator that results at a step go to straight away; None where orchestrators hear them first.
+
+        They do where several evaluators look at one, where people make or judge it, and where several attempts are made
+        at once.
+        """
+        evaluators, people = self.panel_of(doing).everybody, self.loop.people
+        if len(evaluators) != 1 or self.ways(doing) > 1 or (self.loop.plan and doing.step == PLAN):
+            return None
+        return None if people and (evaluators[0] in people or self.maker_of(doing) in people) else evaluators[0]
+
     def climbed(self, doing: Doing) -> Ladder:
         """Return the rungs that were climbed at a step."""
         return self.loop.rungs[: doing.height] if doing.height else ()

@@ -7,7 +7,7 @@ hears the time come looks who is there now. So a goal whose roles are served cos
 from datetime import datetime, timedelta
 
 from loopwright.actors.phases import Phase
-from loopwright.actors.standing import Standing
+from loopwright.actors.standing import Attempt, Standing
 from loopwright.bus.messages import Message, Timer
 from loopwright.bus.names import Token
 
@@ -31,6 +31,17 @@ def roles_waited_for(standing: Standing) -> tuple[Token, ...]:
             working = attempt.phase is Phase.WORKING
             roles.update(dict.fromkeys((standing.maker_of(doing, attempt.lane),) if working else attempt.waiting))
     return tuple(role for role in roles if role not in standing.loop.people)
+
+
+def roles_needed(standing: Standing) -> tuple[Token, ...]:
+    """Return the roles that a goal waits for, and those that its makers hand their results to meanwhile, each once."""
+    handed = [standing.judge_of(each) for each in standing.doing if any(map(is_made, each.under_way))]
+    return tuple(dict.fromkeys([*roles_waited_for(standing), *filter(None, handed)]))
+
+
+def is_made(attempt: Attempt) -> bool:
+    """Tell whether somebody is making an attempt now."""
+    return attempt.phase is Phase.WORKING
 
 
 def look_again(goal: str, at: datetime, seconds: float) -> Timer:

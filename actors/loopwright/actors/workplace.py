@@ -14,6 +14,7 @@ import structlog
 from loopwright.actors.answering import accounted, answer, failed
 from loopwright.actors.dead import bury
 from loopwright.actors.errors import LeaseLost
+from loopwright.actors.handing import handed_on, handed_to
 from loopwright.actors.holding import Holding
 from loopwright.actors.leases import Leases
 from loopwright.actors.memory import Memory
@@ -169,8 +170,11 @@ class Workplace:
             return True
         if await Run(self._bus, GoalId(order.goal)).ended():
             return False
-        answered = await self._bus.last(place_of(self._bus, order))
-        return answered is None or answered.seq < delivery.seq
+        places = [place_of(self._bus, order)]
+        if order.to is not None and order.judge is None:
+            places.append(handed_to(self._bus, order, order.to))
+        answers = [await self._bus.last(place) for place in places]
+        return all(answer is None or answer.seq < delivery.seq for answer in answers)
 
     def _is_new(self, delivery: Delivery) -> bool:
         """Tell whether nobody can have had an order before.
@@ -209,10 +213,14 @@ class Workplace:
         return Holding(self._bus, order, tools, memory=memory, delivery=taken, new=new, cause=cause)
 
     async def _put_on_record(self, order: StepOrder, said: Result | Evaluation, delivery: Delivery) -> None:
+        """Put an answer on its place; a result that has one evaluator only is that evaluator's order."""
         subject = place_of(self._bus, order)
+        message: Result | Evaluation | StepOrder = said
+        if order.to is not None and isinstance(said, Result) and said.failure is None:
+            subject, message = handed_to(self._bus, order, order.to), handed_on(order, order.to, said)
         try:
             cause = delivery_id(delivery)
-            await self._bus.publish_first(subject, said, id=str(subject), cause=cause, after=delivery.seq)
+            await self._bus.publish_first(subject, message, id=str(subject), cause=cause, after=delivery.seq)
         except GuardLost:
             log.info("step.answered_elsewhere", subject=str(subject))
         await delivery.done()

@@ -76,6 +76,20 @@ class Output(Message):
     value: JsonValue = None
 
 
+class Brief(Message):
+    """What a result says besides its output."""
+
+    worker: str = ""
+    size: Count = 1
+    """Distinct proposals in the output."""
+    made: str = ""
+    """What tells the output from every other."""
+    usage: Usage = Usage()
+    aside: Allowance | None = None
+    """As in a result."""
+    seconds: Amount = 0.0
+
+
 class StepOrder(Message):
     """One attempt at one unit of work, for one role; an evaluator's work is to judge the attempt's result."""
 
@@ -102,7 +116,11 @@ class StepOrder(Message):
     tried: JsonValue = None
     """For a planner that is asked again: where its last plan has led, and why not further."""
     output: Output | None = None
-    """What is to be judged, where it is small; else it is read from its place."""
+    """What is to be judged, where it is small, or comes straight from who made it; else it is read from its place."""
+    to: Token | None = None
+    """The evaluator that the result goes to straight away, where there is only one; None: to the orchestrators."""
+    made: Brief | None = None
+    """What its result says besides the output, where that came straight from who made it."""
     acceptance: Json | None = None
     left: Allowance | None = None
     """What this may spend; whoever has spent it makes no call any more. None: nobody counts."""
@@ -160,6 +178,8 @@ class Evaluation(Verdict):
     attempt: int = Field(ge=0)
     judge: Token
     worker: str = ""
+    made: Brief | None = None
+    """What the result says besides its output, where that went straight to the evaluator: nobody else has heard it."""
     failure: Failure | None = None
     """Set when the evaluator itself could not do its work."""
     aside: Allowance | None = None

@@ -3,7 +3,8 @@
 A subject is ``lw.v1.{kind}.…``; the table `KINDS` names the tokens behind the kind. A decision that orders one step
 *is* that order, and stands where the workers of the role look for it; `goal` comes first there, so that all decisions
 on a goal are behind one prefix, which one guard covers (measured: a guard on a prefix costs the same however many goals
-there are, one on `*.{goal}` costs more with each). `role` stands before `goal` in any other step.
+there are, one on `*.{goal}` costs more with each). `role` stands before `goal` in any other step that an orchestrator
+orders. Where a result has one evaluator only, it is that evaluator's order, and stands where both look for it.
 """
 
 import re
@@ -85,6 +86,13 @@ KINDS: dict[str, Kind] = {
             ("ns", "goal", "step", "attempt"),
             LOOP,
             "worker → orchestrators",
+            "expects that there is none yet: the first wins, for ever",
+        ),
+        Kind(
+            "made",
+            ("ns", "goal", "step", "attempt", "role"),
+            LOOP,
+            "worker → the evaluator of the result, where there is only one: its order, with the result",
             "expects that there is none yet: the first wins, for ever",
         ),
         Kind(
@@ -200,7 +208,11 @@ def decisions_on(ns: str, goal: str = "*") -> str:
 
 def orders_for(ns: str, role: str) -> list[str]:
     """Return the filters that together match every step that is ordered of a role."""
-    return [f"{PREFIX}.decision.{ns}.*.{role}.>", f"{PREFIX}.step.{ns}.{role}.>"]
+    return [
+        f"{PREFIX}.decision.{ns}.*.{role}.>",
+        f"{PREFIX}.step.{ns}.{role}.>",
+        f"{PREFIX}.made.{ns}.*.*.*.{role}",
+    ]
 
 
 def of_goal(ns: str, goal: str) -> list[str]:

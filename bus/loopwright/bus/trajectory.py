@@ -1,8 +1,8 @@
 """A goal's trajectory: every message on its record, in the order in which the broker stored them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from loopwright.bus.connection import Bus
@@ -10,7 +10,7 @@ from loopwright.bus.envelope import MODELS
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.forks import ForkPoint, Prefix
 from loopwright.bus.inbox import Inbox
-from loopwright.bus.messages import Message, StepOrder
+from loopwright.bus.messages import Message, Result, StepOrder
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import NOBODY, Subject, of_goal
 
@@ -18,6 +18,8 @@ RECORDED = "Loopwright-Recorded"
 """The header of a message that was put back from a file: when it went on record where it came from."""
 PLACE = "Loopwright-Place"
 """The header that tells its sequence there."""
+BOTH = frozenset({"result", "step"})
+"""What is said at once where a result goes straight to its evaluator."""
 SAID_AS = {"eval": "evaluation", "ctl": "cancel", "event": "ended"}
 """The kind of message on a subject, where it has another name."""
 
@@ -40,15 +42,31 @@ class Entry:
         return self.recorded or self.seq
 
 
-async def entry_of(bus: Bus, stored: Stored) -> Entry | None:
-    """Return what a message says, read or not; None if its subject is none of ours."""
+async def entries_of(bus: Bus, stored: Stored) -> tuple[Entry, ...]:
+    """Return what a message says, read or not; nothing if its subject is none of ours.
+
+    A result that went straight to its evaluator is told as what it is: the result, and the evaluator's order.
+    """
     try:
         subject = Subject.parse(stored.subject)
     except Unreadable:
-        return None
+        return ()
     model = model_on(subject)
     message = await bus.message(model, stored) if model else None
-    return Entry(stored.seq, time_of(stored), subject, message, place_of(stored))
+    entry = Entry(stored.seq, time_of(stored), subject, message, place_of(stored))
+    if subject.kind == "made" and isinstance(message, StepOrder) and (result := result_in(message)) is not None:
+        place = subject.tokens()
+        said, ordered = Subject.of("result", **place), Subject.of("step", **place)
+        return replace(entry, subject=said, message=result), replace(entry, subject=ordered)
+    return (entry,)
+
+
+def result_in(order: StepOrder) -> Result | None:
+    """Return the result that went straight to its evaluator; None if the order brings none."""
+    if order.made is None or order.output is None:
+        return None
+    brief = {name: getattr(order.made, name) for name in ("worker", "size", "usage", "aside", "seconds")}
+    return Result.of(goal=order.goal, step=order.step, attempt=order.attempt, output=order.output.value, **brief)
 
 
 def time_of(stored: Stored) -> datetime:
@@ -70,6 +88,8 @@ def model_on(subject: Subject) -> type[Message] | None:
     """Return what is said on a subject; None for what is the orchestrator's own."""
     if subject.kind == "decision":
         return None if subject["role"] == NOBODY else StepOrder
+    if subject.kind == "made":
+        return StepOrder
     return MODELS.get(SAID_AS.get(subject.kind, subject.kind))
 
 
@@ -108,7 +128,15 @@ class Trajectory:
     def _about(self, goal: str) -> list[str]:
         """Return the filters for the record of a goal."""
         every = of_goal(self._bus.ns, goal)
-        return [text for text in every if self._kinds is None or text.split(".")[2] in self._kinds]
+        if self._kinds is None:
+            return every
+        kinds = self._kinds | ({"made"} if self._kinds & BOTH else set())
+        return [text for text in every if text.split(".")[2] in kinds]
+
+    async def _said(self, stored: Stored) -> Iterable[Entry]:
+        """Return what a message says of the kinds that are wanted."""
+        entries = await entries_of(self._bus, stored)
+        return entries if self._kinds is None else [entry for entry in entries if entry.subject.kind in self._kinds]
 
     @asynccontextmanager
     async def follow(self) -> AsyncIterator[AsyncIterator[Entry]]:
@@ -124,9 +152,9 @@ class Trajectory:
             delivery = await inbox.receive()
             if delivery.seq <= self.seen:
                 continue
-            entry = await entry_of(self._bus, Stored.delivered(delivery))
+            entries = await self._said(Stored.delivered(delivery))
             self.seen = delivery.seq
-            if entry is not None:
+            for entry in entries:
                 yield entry
 
     async def so_far(self) -> list[Entry]:
@@ -146,7 +174,6 @@ class Trajectory:
         """Return what these messages say, and note how far that is."""
         found: list[Entry] = []
         for stored in record:
-            entry = await entry_of(self._bus, stored)
-            found += [entry] if entry else []
+            found += await self._said(stored)
             self.seen = stored.seq
         return found

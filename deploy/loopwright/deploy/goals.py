@@ -10,12 +10,13 @@ from pydantic import JsonValue
 from rich.table import Table
 
 from loopwright.actors.asking import waited_for
+from loopwright.actors.decide import turn
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.ladder import in_words as rung_in_words
 from loopwright.actors.outcome import has_plan
 from loopwright.actors.plan import WORK
 from loopwright.actors.standing import Standing
-from loopwright.actors.unserved import nobody_serves, roles_waited_for
+from loopwright.actors.unserved import is_made, nobody_serves, roles_needed, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.effects import Effect, EffectPhase
@@ -230,13 +231,27 @@ def steps_of(standing: Standing) -> dict[str, JsonValue]:
 
 async def waiting_on(bus: Bus, standing: Standing) -> dict[str, JsonValue]:
     """Return the roles whose answers a goal waits for, and what is missing where nobody serves one."""
+    standing = await with_what_was_handed(bus, standing)
     roles = roles_waited_for(standing)
-    missing = await unserved(bus, roles)
+    missing = await unserved(bus, roles_needed(standing))
     people = list(dict.fromkeys(role for _, _, role in waited_for(standing)))
     told: dict[str, JsonValue] = {"waiting_on": ", ".join([*roles, *people])}
     if people:
         told["asked"] = f"`loopwright ask {standing.goal.goal}` shows what {', '.join(people)} is asked."
     return told | ({"missing": " ".join(map(nobody_serves, missing))} if missing else {})
+
+
+async def with_what_was_handed(bus: Bus, standing: Standing) -> Standing:
+    """Return where a goal stands once it has heard of the results that went straight to their evaluators."""
+    goal = standing.goal.goal
+    for doing in standing.doing:
+        judge = standing.judge_of(doing)
+        for attempt in filter(is_made, doing.under_way if judge else ()):
+            place = Subject.of("made", ns=bus.ns, goal=goal, step=doing.step, attempt=attempt.number, role=str(judge))
+            if (handed := await bus.last(place)) is not None:
+                result = Result(goal=goal, step=doing.step, attempt=attempt.number)
+                standing = turn(standing, result, handed.time)[1]
+    return standing
 
 
 def in_words(outcome: Outcome) -> str:

@@ -82,7 +82,7 @@ async def test_a_goal_that_was_published_many_times_is_opened_once(
     await bus.nc.flush()
     async with fleet(bus, guesser, judge, orchestrators=3) as goals:
         assert (await end_of(goals.run("g1"))).attempts == 2
-    assert [each.number for each in await decisions_of(bus, "g1")] == [1, 2, 3, 4, 5]
+    assert [each.number for each in await decisions_of(bus, "g1")] == [1, 2, 3]
 
 
 async def test_an_orchestrator_that_died_behind_its_first_decision_has_its_messages_sent_by_another(
@@ -97,7 +97,7 @@ async def test_an_orchestrator_that_died_behind_its_first_decision_has_its_messa
     async with fleet(bus, guesser, judge) as goals:
         outcome = await end_of(goals.run("g1"))
     assert (outcome.reason, outcome.steps) == (StopReason.ACCEPTED, 2)
-    assert len(await decisions_of(bus, "g1")) == 3
+    assert len(await decisions_of(bus, "g1")) == 2
 
 
 async def test_an_orchestrator_that_died_behind_a_later_decision_has_its_messages_sent_by_another(

@@ -68,9 +68,10 @@ async def test_what_a_planner_makes_that_is_no_plan_is_tried_again_and_then_told
     assert "steps" in outcome.why
 
 
+@pytest.mark.parametrize("judges", [("measure",), ("measure", "nod")])
 @pytest.mark.parametrize("size", [10, INLINE + 1])
 async def test_a_result_is_judged_whole_whether_it_travels_in_its_order_or_not(
-    bus: Bus, fleet: Fleet, size: int
+    bus: Bus, fleet: Fleet, size: int, judges: tuple[str, ...]
 ) -> None:
     judged: list[int] = []
 
@@ -83,13 +84,18 @@ async def test_a_result_is_judged_whole_whether_it_travels_in_its_order_or_not(
         judged.append(len(attempt.output or ""))
         return Verdict(passed=True, score=1.0, pick="measured")
 
-    loop = Loop(name="measuring", work="make", judges=("measure",))
-    async with fleet(bus, make, measure, loop=loop) as goals:
+    @evaluator("nod")
+    async def nod(attempt: Attempt[dict[str, str], str]) -> Verdict:
+        return Verdict(passed=True, score=1.0, pick="measured")
+
+    loop = Loop(name="measuring", work="make", judges=judges)
+    async with fleet(bus, make, measure, nod, loop=loop) as goals:
         with anyio.fail_after(15):
             await (await goals.submit("measuring", {}, goal="g1")).outcome()
         entries = await Trajectory(bus, "g1").so_far()
-    (order,) = [each.message for each in entries if isinstance(each.message, StepOrder) and each.message.judge]
+    orders = [each.message for each in entries if isinstance(each.message, StepOrder) and each.message.judge]
     (result,) = [each.message for each in entries if isinstance(each.message, Result)]
     assert judged == [size]
-    assert (order.output is not None) == (size <= INLINE)
+    handed = judges == ("measure",)
+    assert [each.output is not None for each in orders] == [handed or size <= INLINE] * len(judges)
     assert result.output == "x" * size

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 
 import anyio
@@ -135,9 +135,12 @@ async def test_a_worker_that_says_nothing_of_itself_is_there_while_it_waits_for_
     standing = fold(None, open_goal(Goal(goal="g1", loop="guessing"), guessing, datetime.now(UTC)))
     assert standing is not None
     lookout, timer = Lookout(bus), "lw.v1.timer.default.g1.unserved"
-    async with await bus.consumer(LOOP, "role-default-guess", orders_for("default", "guess")) as inbox:
-        with anyio.move_on_after(0.2):
-            await inbox.receive()  # leaves a request at the server
+    async with AsyncExitStack() as stack:
+        for role in ("guess", "near"):
+            inbox = await bus.consumer(LOOP, f"role-default-{role}", orders_for("default", role))
+            await stack.enter_async_context(inbox)
+            with anyio.move_on_after(0.2):
+                await inbox.receive()  # leaves a request at the server
         assert await lookout.look_again(standing, datetime.now(UTC)) is None
         assert not await is_set(bus, timer)
     assert await Lookout(bus).look_again(standing, datetime.now(UTC)) is None
