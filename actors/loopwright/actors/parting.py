@@ -57,7 +57,7 @@ class Parting(BaseModel):
 
     schema_version: int = 1
     differs: tuple[str, ...] = ()
-    """What was different before they began: the input, the loop, the limits."""
+    """What was different before they began: the input, the loop, the limits, the model of a fork."""
     shared: int
     """Moves that both have made."""
     parted: bool
@@ -85,6 +85,12 @@ def before(one: GoalRecord, other: GoalRecord) -> Iterator[str]:
     yield from (["acceptance"] if one.goal.acceptance != other.goal.acceptance else [])
     yield from (["limits"] if one.goal.limits != other.goal.limits else [])
     yield from (["loop"] if one.loop != other.loop else [])
+    yield from (["model"] if model_of(one) != model_of(other) else [])
+
+
+def model_of(record: GoalRecord) -> str | None:
+    """Return the model that a fork has named for its workers."""
+    return record.goal.fork.model if record.goal.fork else None
 
 
 def moves_of(record: GoalRecord) -> Iterator[Move]:

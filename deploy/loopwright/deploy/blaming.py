@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import click
 
+from loopwright.actors import Bounds
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.faults import (
     Blame,
@@ -82,8 +83,10 @@ async def with_replay(bus: Bus, record: GoalRecord, blame: Blame, confirm: Confi
     if confirm.swap is None and fault.fault is FaultClass.EVALUATOR:
         return with_confirmation(blame, await judged_by_acceptance(bus, record, fault, app))
     swap = swapped(record, app, confirm.swap) if confirm.swap else usual(record, app, fault)
-    place = await place_on(bus, record, fault)
-    click.echo(f"loopwright: {record.goal.goal} goes on from {place} with {swap.said}: {bounds_of(record)}", err=True)
+    place, bounds = await place_on(bus, record, fault), record.bounds.under(swap.limits)
+    click.echo(
+        f"loopwright: {place.goal} goes on from {place.seq} with {swap.said}: {bounds_in_words(bounds)}", err=True
+    )
     found, kept = await confirmed(bus, record, fault, swap, as_it_was(swap, app))
     if kept is not None:
         async with connect_bus(ns=KEPT_IN) as there:
@@ -91,9 +94,8 @@ async def with_replay(bus: Bus, record: GoalRecord, blame: Blame, confirm: Confi
     return with_confirmation(blame, found)
 
 
-def bounds_of(record: GoalRecord) -> str:
+def bounds_in_words(bounds: Bounds) -> str:
     """Return what going on may cost, for a person."""
-    bounds = record.bounds
     told = f"{bounds.attempts} attempts, {bounds.tokens:,} tokens and ${bounds.cost:.2f} in all are its limits"
     return f"models are asked and tools are called; {told}."
 

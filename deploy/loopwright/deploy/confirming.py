@@ -5,7 +5,7 @@ this process. What came of it is kept on the goal's own bus, in a namespace wher
 """
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from loopwright.actors.regrading import judged
 from loopwright.actors.rerunning import Came, is_unfinished, orders_in, rerun
 from loopwright.bus import Bus, Trajectory, connect_bus
 from loopwright.bus.client import Goals
-from loopwright.bus.forks import Fork
+from loopwright.bus.forks import Fork, ForkPoint
 from loopwright.bus.messages import Evaluation, FaultClass, Status, StepOrder, Usage
 from loopwright.bus.portable import Portable, put_back, taken_out
 from loopwright.deploy.apps import App, AppRefused, load
@@ -51,17 +51,16 @@ async def confirmed(
     """
     refuse_if_open(record)
     refuse_unserved(swapped.loop or record.loop, swapped.app)
-    goal, place = record.goal.goal, await place_on(bus, record, fault)
-    told: dict[str, Any] = {"swapped": swapped.said, "at": place, "about": swapped.is_about(fault)}
+    point = await place_on(bus, record, fault)
+    told: dict[str, Any] = {"swapped": swapped.said, "at": point.seq, "about": swapped.is_about(fault)}
     if await does_the_same(bus, record, fault, swapped):
         why = f"{swapped.said} does all of it as it was done, by the same calls"
         return Confirmation(said=Said.REFUTED, because=why, **told), None
-    portable = await taken_out(bus, goal)
-    async with bus_of_our_own(portable, bus.ns) as there:
-        went = await gone_on(there, record, place, swapped)
+    async with bus_of_our_own(await whole(bus, record.goal.goal), bus.ns) as there:
+        went = await gone_on(there, record, point, swapped)
         again = None
         if unswapped is not None and went.blame.status is Status.COMPLETED:
-            again = await gone_on(there, record, place, unswapped)
+            again = await gone_on(there, record, point, unswapped)
         kept = await taken_out(there, went.goal, await prefix_of(there, went.goal))
     said, because = said_of(fault, swapped.whose, went.blame, again.blame if again else None)
     told |= {"goal": f"{KEPT_IN}/{went.goal}", "usage": went.spent + again.spent if again else went.spent}
@@ -104,28 +103,46 @@ def refuse_unserved(loop: Loop, app: App) -> None:
         raise AppRefused(f"Nobody here serves {', '.join(missing)}. Name the module of the goal's workers with --app.")
 
 
-async def place_on(bus: Bus, record: GoalRecord, fault: Fault) -> int:
+async def place_on(bus: Bus, record: GoalRecord, fault: Fault) -> ForkPoint:
     """Return the place from which to go on, as other messages on the record speak of it.
 
     Raises:
-        NoWayOn: nothing was tried, or some of it for another goal, of which this is a fork.
+        NoWayOn: nothing was tried, or what is at fault was tried for another goal, of which this is a fork.
     """
     seq, goal = place_before(record, fault), record.goal.goal
-    if before := await prefix_of(bus, goal):
-        raise NoWayOn(f"{goal} goes on from {before[-1].goal}, and only a whole goal can be replayed so.")
-    places = [each.place for each in await Trajectory(bus, goal).so_far() if each.seq == seq]
-    if not places:
+    entries = await Trajectory(bus, goal, prefix=await prefix_of(bus, goal)).so_far()
+    found = next((each for each in entries if each.seq == seq), None)
+    if found is None:
         raise NoWayOn(f"Nobody had tried anything for {goal} when it ended: submit it again instead.")
-    return places[0]
+    if found.subject["goal"] != goal:
+        raise NoWayOn(
+            f"The fault of {goal} lies in {found.subject['goal']}, of which it is a fork: confirm that one's."
+        )
+    return ForkPoint(goal=goal, seq=found.place)
+
+
+async def whole(bus: Bus, goal: str) -> list[Portable]:
+    """Return the record of a goal, behind those that it goes on from, each to its end.
+
+    Raises:
+        NoWayOn: one has none here; where all else is old, what it waits for would be done.
+    """
+    found: list[Portable] = []
+    for name in (*(point.goal for point in await prefix_of(bus, goal)), goal):
+        if await Goals(bus).run(name).ended() is None:
+            raise NoWayOn(f"{name}, from which {goal} goes on, has not ended here.")
+        found.append(await taken_out(bus, name))
+    return found
 
 
 @asynccontextmanager
-async def bus_of_our_own(portable: Portable, ns: str) -> AsyncIterator[Bus]:
-    """Hold a bus that has a record and nothing else, as long as the body runs."""
+async def bus_of_our_own(portables: Iterable[Portable], ns: str) -> AsyncIterator[Bus]:
+    """Hold a bus that has some records and nothing else, as long as the body runs."""
     with tempfile.TemporaryDirectory(prefix="loopwright-") as folder:
         async with embedded_server(Path(folder) / "nats", sync="2m") as server:
             async with connect_bus(server.url, ns=ns) as there:
-                await put_back(there, portable)
+                for portable in portables:
+                    await put_back(there, portable)
             async with connect_bus(server.url, ns=ns) as there:  # to whom all of it is old, and not to be done again
                 yield there
 
@@ -139,12 +156,12 @@ class Went:
     spent: Usage
 
 
-async def gone_on(bus: Bus, record: GoalRecord, place: int, swapped: Swapped) -> Went:
+async def gone_on(bus: Bus, record: GoalRecord, point: ForkPoint, swapped: Swapped) -> Went:
     """Return how a goal goes on from a place, once it has ended."""
-    point = Fork(goal=record.goal.goal, seq=place, today=swapped.loop is not None, model=swapped.model)
+    fork = Fork(goal=point.goal, seq=point.seq, today=swapped.loop is not None, model=swapped.model)
     before, loop = await stood_at(bus, point), swapped.loop or record.loop
     async with actors(bus, loop, swapped.app):
-        run = await Goals(bus).submit(loop.name, {}, fork=point, limits=swapped.limits)
+        run = await Goals(bus).submit(loop.name, {}, fork=fork, limits=swapped.limits)
         outcome = await run.outcome()
     return Went(run.goal, blame_of(await read_record(bus, run.goal)), spent_on(outcome, before.usage))
 

@@ -25,7 +25,8 @@ from loopwright.actors.faults.fault import Said
 from loopwright.actors.parting import parting
 from loopwright.bus import Bus, connect_bus
 from loopwright.bus.client import Goals
-from loopwright.bus.messages import FaultClass
+from loopwright.bus.forks import Fork
+from loopwright.bus.messages import FaultClass, Json
 from loopwright.bus.portable import put_back
 from loopwright.bus.subjects import LOOP
 from loopwright.deploy.apps import App, AppRefused
@@ -98,8 +99,9 @@ async def run_here(bus: Bus, loop: Loop, workers: dict[str, Worker], goal: str, 
         tasks.start_soon(Orchestrator(bus, {loop.name: loop}).run, stopping)
         for each in workers.values():
             tasks.start_soon(Workplace(bus, each).run, stopping)
+        given: Json = {} if "fork" in more else {"target": 4}
         with anyio.fail_after(20):
-            await (await Goals(bus).submit(loop.name, {"target": 4}, goal=goal, **more)).outcome()
+            await (await Goals(bus).submit(loop.name, given, goal=goal, **more)).outcome()
         stopping.set()
 
 
@@ -131,6 +133,22 @@ async def test_a_goal_goes_on_from_its_fault_with_a_sound_component_and_nothing_
         other = await read_record(there, kept.goal)
     assert parting(record, other).shared == 4
     assert parting(record, other).other.status == "completed"
+
+
+async def test_a_fork_is_put_to_the_test_as_well_with_all_that_it_goes_on_from(bus: Bus) -> None:
+    await run_here(bus, CALC, APP.workers, "g1")
+    (at,) = [each.last_seq for each in (await read_record(bus, "g1")).tried if each.number == 1]
+    await run_here(bus, CALC, APP.workers, "g2", fork=Fork(goal="g1", seq=at))
+    record = await read_record(bus, "g2")
+    inherited, own = blame_of(record).faults
+    CALLS.clear()
+    found, kept = await confirmed(bus, record, own, SOUND, as_it_was(SOUND, APP))
+    assert found.said is Said.CONFIRMED
+    assert kept is not None
+    assert [point.goal for point in kept.prefix] == ["g1", "g2"]
+    assert CALLS == ["attempt 2 of g", "attempt 2 of g", "double 4"]
+    with pytest.raises(NoWayOn, match="The fault of g2 lies in g1, of which it is a fork"):
+        await confirmed(bus, record, inherited, SOUND, None)
 
 
 async def test_an_evaluator_that_holds_up_good_work_is_shown_by_acceptance(bus: Bus) -> None:
