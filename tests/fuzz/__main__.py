@@ -1,7 +1,7 @@
 """``python -m tests.fuzz --messages 1000000 --seed 1``: a campaign of bad input, and a table of what came of it.
 
-It ends with 0 if nothing hung, nobody crashed, no forged answer was dropped without being counted, and every goal that
-was submitted meanwhile ended as it should.
+It ends with 0 if nothing hung, nobody crashed, no forged answer was dropped without being counted, the server holds no
+more memory than garbage is worth, and every goal that was submitted meanwhile ended as it should.
 """
 
 import argparse

@@ -41,6 +41,8 @@ QUEUES = (
     (LOOP, "role-default-near"),
     (TIMERS, "timers-default"),
 )
+HELD = 1_536.0
+"""MiB that the server may hold at the end: the limit that it is given, and half as much again."""
 TOO_LARGE = Said("over the server's limit", b"lw.v1.result.default.f1.work.1", None, b"x" * 1_100_000)
 
 
@@ -82,8 +84,13 @@ class Tally:
 
     @property
     def is_well(self) -> bool:
-        """Tell whether nothing hung, nobody crashed, nothing was dropped in silence, and our goals ended right."""
-        return bool(self.right) and not (self.hang or self.wrong or self.crashes or self.silent)
+        """Tell whether nothing hung, crashed, was dropped in silence or piled up, and our goals ended right."""
+        return bool(self.right) and not (self.hang or self.wrong or self.crashes or self.silent or self.piled_up)
+
+    @property
+    def piled_up(self) -> bool:
+        """Tell whether the server holds more memory than garbage is worth."""
+        return self.memory["nats-server"][-1] > HELD
 
 
 @dataclass

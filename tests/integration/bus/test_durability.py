@@ -39,6 +39,18 @@ async def test_what_the_bundled_server_tells_its_clients_is_what_it_does(
     assert (does.get("sync_always", False), does["sync_interval"]) == (always, seconds * 10**9)
 
 
+async def test_the_bundled_server_keeps_to_a_limit_of_memory_that_its_operator_may_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+    for told in (None, "300MiB"):
+        if told:
+            monkeypatch.setenv("GOMEMLIMIT", told)
+        async with embedded_server(tmp_path) as server:
+            limits.append((await facts_of(tmp_path, server.pid))["gomemlimit"])
+    assert limits == [2**30, 300 * 2**20]
+
+
 async def test_one_stream_in_memory_is_as_weak_as_all(bus: Bus, server: Server) -> None:
     before = await promise(bus)
     loop = (await bus.js.stream_info(LOOP)).config
