@@ -41,8 +41,8 @@ QUEUES = (
     (LOOP, "role-default-near"),
     (TIMERS, "timers-default"),
 )
-HELD = 1_536.0
-"""MiB that the server may hold at the end: the limit that it is given, and half as much again."""
+HELD = 4_608.0
+"""MiB that the server may hold at the end: the limit that it is given, and what lies outside of that."""
 TOO_LARGE = Said("over the server's limit", b"lw.v1.result.default.f1.work.1", None, b"x" * 1_100_000)
 
 

@@ -25,11 +25,12 @@ START = 15.0
 """Seconds the server may take to come up."""
 STOP = 5.0
 """Seconds it may take to go."""
-MEMORY = "1GiB"
+MEMORY = "4GiB"
 """What the server's garbage collector keeps to as long as it can, unless GOMEMLIMIT says otherwise.
 
-A buffer of the server grows with the largest message that passed through it and is used again at that size: without a
-limit a million messages, one in a thousand of them large, leave it with 5 GB for 1 GB of record.
+A buffer of the server grows with the largest message that passed through it and is used again at that size: large
+messages among many small ones fill gigabytes, which the collector could have back. Below what the server needs, which a
+million goals take a GiB of, it would collect all the time: a step takes four times as long then.
 """
 
 
