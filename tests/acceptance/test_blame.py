@@ -14,6 +14,11 @@ async def test_a_goal_says_why_it_ended_and_whose_fault_that_was_and_its_evaluat
     blame = await terminal.run("goal", "blame", "no-tests", "--json")
     again = await terminal.run("goal", "replay", "no-tests", "--workers", "--json")
     assert (why.code, blame.code, again.code) == (0, 0, 0)
+    confirm = await terminal.run("goal", "blame", "no-tests", "--confirm")
+    assert (confirm.code, confirm.sentence) == (
+        2,
+        "loopwright: Say what is to take the place of the loop repair: --swap loop=NAME.",
+    )
     assert [(each["role"], each["came"]) for each in again.document["steps"]] == [("test", "same")]
     assert why.out.startswith("no-tests ended as rejected (rejected): no tests were found")
     assert why.out.endswith("Change the loop's bounds or the goal's input, and submit it again.\n")

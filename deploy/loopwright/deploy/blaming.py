@@ -1,12 +1,9 @@
 """What `goal why` and `goal blame` do."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import click
 
-from loopwright.actors import Bounds
-from loopwright.actors.errors import NoWayOn
 from loopwright.actors.faults import (
     Blame,
     Confirmation,
@@ -18,29 +15,16 @@ from loopwright.actors.faults import (
     read_record,
     why_of,
 )
-from loopwright.actors.faults.confirming import with_confirmation
-from loopwright.bus import Bus, connect_bus
+from loopwright.bus import Bus
 from loopwright.bus.client import wait_until_known
-from loopwright.bus.messages import FaultClass
-from loopwright.bus.portable import put_back
-from loopwright.deploy.apps import load
-from loopwright.deploy.confirming import KEPT_IN, confirmed, judged_by_acceptance, place_on
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import PATIENCE, bus_of, known_by_name
-from loopwright.deploy.swaps import Swap, as_it_was, swapped, usual
+from loopwright.deploy.swaps import Confirm
 from loopwright.deploy.telling import tell
 from loopwright.tools.model import Model
 
 SHOWN = 20
 """Failed attempts that are listed for a person, the last."""
-
-
-@dataclass(frozen=True)
-class Confirm:
-    """How a blame is to be confirmed."""
-
-    swap: Swap | None
-    apps: tuple[str, ...]
 
 
 async def why(goal: str, as_json: bool) -> int:
@@ -62,42 +46,14 @@ async def blame(goal: str, as_json: bool, opinion: bool, model: str | None, conf
         record = await known_record(bus, name)
         found = blame_of(record)
         if confirm is not None:
+            from loopwright.deploy.confirming import with_replay  # noqa: PLC0415 - no other verb needs a fleet
+
             found = await with_replay(bus, record, found, confirm)
     if opinion:
         async with Model.from_environment() as asked:
             found = found.model_copy(update={"opinion": await opinion_on(record, asked, model)})
     click.echo(found.model_dump_json(indent=2) if as_json else "\n".join(in_words(found)))
     return Exit.DONE
-
-
-async def with_replay(bus: Bus, record: GoalRecord, blame: Blame, confirm: Confirm) -> Blame:
-    """Return a blame with what comes of replaying the goal with one component swapped.
-
-    Raises:
-        NoWayOn: nobody is blamed, or nothing can go on from there.
-        SwapRefused, AppRefused: it is not clear what is to be swapped, or what for.
-    """
-    fault, app = blame.fault, load(confirm.apps)
-    if fault is None:
-        raise NoWayOn(f"Nobody is blamed for how {record.goal.goal} stands: there is nothing to confirm.")
-    if confirm.swap is None and fault.fault is FaultClass.EVALUATOR:
-        return with_confirmation(blame, await judged_by_acceptance(bus, record, fault, app))
-    swap = swapped(record, app, confirm.swap) if confirm.swap else usual(record, app, fault)
-    place, bounds = await place_on(bus, record, fault), record.bounds.under(swap.limits)
-    click.echo(
-        f"loopwright: {place.goal} goes on from {place.seq} with {swap.said}: {bounds_in_words(bounds)}", err=True
-    )
-    found, kept = await confirmed(bus, record, fault, swap, as_it_was(swap, app))
-    if kept is not None:
-        async with connect_bus(ns=KEPT_IN) as there:
-            await put_back(there, kept)
-    return with_confirmation(blame, found)
-
-
-def bounds_in_words(bounds: Bounds) -> str:
-    """Return what going on may cost, for a person."""
-    told = f"{bounds.attempts} attempts, {bounds.tokens:,} tokens and ${bounds.cost:.2f} in all are its limits"
-    return f"models are asked and tools are called; {told}."
 
 
 async def known_record(bus: Bus, goal: str) -> GoalRecord:

@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import click
 
-from loopwright.actors import Loop, Orchestrator, Workplace
+from loopwright.actors import Bounds, Loop, Orchestrator, Workplace
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.faults import Blame, Confirmation, Fault, GoalRecord, blame_of, read_record
-from loopwright.actors.faults.confirming import decisive, held_up, place_before, said_by_acceptance, said_of, spent_on
+from loopwright.actors.faults.confirming import (
+    decisive,
+    held_up,
+    place_before,
+    said_by_acceptance,
+    said_of,
+    spent_on,
+    with_confirmation,
+)
 from loopwright.actors.faults.fault import Said
 from loopwright.actors.forking import prefix_of, stood_at
 from loopwright.actors.regrading import judged
@@ -29,12 +38,42 @@ from loopwright.bus.portable import Portable, put_back, taken_out
 from loopwright.deploy.apps import App, AppRefused, load
 from loopwright.deploy.embedded import embedded_server
 from loopwright.deploy.evals.grading import judges_of
-from loopwright.deploy.swaps import Swapped, SwapRefused
+from loopwright.deploy.swaps import Confirm, Swapped, SwapRefused, as_it_was, exchanged, usual
 
 KEPT_IN = "confirmed"
 """The namespace in which a goal that went on is kept."""
 HANDS = 8
 """Steps that each worker does at once."""
+
+
+async def with_replay(bus: Bus, record: GoalRecord, blame: Blame, confirm: Confirm) -> Blame:
+    """Return a blame with what comes of replaying the goal with one component swapped.
+
+    Raises:
+        NoWayOn: nobody is blamed, or nothing can go on from there.
+        SwapRefused, AppRefused: it is not clear what is to be swapped, or what for.
+    """
+    fault, app = blame.fault, load(confirm.apps)
+    if fault is None:
+        raise NoWayOn(f"Nobody is blamed for how {record.goal.goal} stands: there is nothing to confirm.")
+    if confirm.swap is None and fault.fault is FaultClass.EVALUATOR:
+        return with_confirmation(blame, await judged_by_acceptance(bus, record, fault, app))
+    swap = exchanged(record, app, confirm.swap) if confirm.swap else usual(record, app, fault)
+    place, bounds = await place_on(bus, record, fault), record.bounds.under(swap.limits)
+    click.echo(
+        f"loopwright: {place.goal} goes on from {place.seq} with {swap.said}: {bounds_in_words(bounds)}", err=True
+    )
+    found, kept = await confirmed(bus, record, fault, swap, as_it_was(swap, app))
+    if kept is not None:
+        async with connect_bus(ns=KEPT_IN) as there:
+            await put_back(there, kept)
+    return with_confirmation(blame, found)
+
+
+def bounds_in_words(bounds: Bounds) -> str:
+    """Return what going on may cost, for a person."""
+    told = f"{bounds.attempts} attempts, {bounds.tokens:,} tokens and ${bounds.cost:.2f} in all are its limits"
+    return f"models are asked and tools are called; {told}."
 
 
 async def confirmed(

@@ -34,6 +34,14 @@ class Swap:
 
 
 @dataclass(frozen=True)
+class Confirm:
+    """How a blame is to be confirmed."""
+
+    swap: Swap | None
+    apps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Swapped:
     """What a goal goes on with."""
 
@@ -57,7 +65,7 @@ class Swapped:
         return fault.fault is self.whose and named
 
 
-def swapped(record: GoalRecord, app: App, swap: Swap) -> Swapped:
+def exchanged(record: GoalRecord, app: App, swap: Swap) -> Swapped:
     """Return what a goal goes on with, where a component is swapped.
 
     Raises:

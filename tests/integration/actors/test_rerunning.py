@@ -55,8 +55,8 @@ async def order(number: int, *, key: IdempotencyKey) -> str:
 async def thorough(step: Step[Target]) -> Guess:
     """Ask, call, write, read and publish as handlers do."""
     past = [(entry.subject.kind, int(entry.subject["attempt"])) for entry in await step.past().so_far()]
-    weight = await anything(step)
-    answer = await step.ask(CLERK, [Turn("user", f"{past} {weight} {step.hint}")])
+    weight, ended = await anything(step), await Goals(step.bus).run(step.goal).ended()
+    answer = await step.ask(CLERK, [Turn("user", f"{past} {weight} {ended} {step.hint}")])
     key = await step.call(order, number=step.attempt)
     await step.board.put("note", {"answer": answer.text, "key": key, "spent": step.spent.tokens_in})
     noted = await step.board.get("note")

@@ -9,7 +9,7 @@ from loopwright.actors import Step, Worker, evaluator, worker
 from loopwright.actors.faults import Fault
 from loopwright.bus.messages import FaultClass, Limits, StopReason
 from loopwright.deploy.apps import App, AppRefused
-from loopwright.deploy.swaps import Swap, SwapRefused, as_it_was, swapped, usual
+from loopwright.deploy.swaps import Swap, SwapRefused, as_it_was, exchanged, usual
 from loopwright.tools import Tool, tool
 from tests.unit.actors.faults.story import SHOP, Story
 
@@ -51,17 +51,17 @@ def mended(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_a_component_is_told_by_its_name(mended: ModuleType) -> None:
-    clerk = swapped(RECORD, APP, Swap("clerk", "mended"))
+    clerk = exchanged(RECORD, APP, Swap("clerk", "mended"))
     assert clerk.app.workers == {**APP.workers, "clerk": mended.clerk}
     assert (clerk.whose, clerk.who, clerk.others) == (FaultClass.AGENT, "clerk", True)
-    assert swapped(RECORD, APP, Swap("books", "mended")).whose is FaultClass.EVALUATOR
-    tooled = swapped(RECORD, APP, Swap("stock", "mended"))
+    assert exchanged(RECORD, APP, Swap("books", "mended")).whose is FaultClass.EVALUATOR
+    tooled = exchanged(RECORD, APP, Swap("stock", "mended"))
     assert (tooled.whose, tooled.app.workers["clerk"].tools) == (FaultClass.TOOL, (mended.stock,))
     assert tooled.app.workers["books"] is APP.workers["books"], "it has no such tool"
-    assert swapped(RECORD, APP, Swap("model", "large")).model == "large"
-    assert swapped(RECORD, APP, Swap("loop", "shop")).loop is SHOP
-    assert swapped(RECORD, APP, Swap("attempts", "9")).limits == Limits(attempts=9)
-    assert not swapped(RECORD, App({}, {"clerk": mended.clerk}), Swap("clerk", "mended")).others
+    assert exchanged(RECORD, APP, Swap("model", "large")).model == "large"
+    assert exchanged(RECORD, APP, Swap("loop", "shop")).loop is SHOP
+    assert exchanged(RECORD, APP, Swap("attempts", "9")).limits == Limits(attempts=9)
+    assert not exchanged(RECORD, App({}, {"clerk": mended.clerk}), Swap("clerk", "mended")).others
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_what_cannot_take_a_place_is_refused_with_the_reason(
 ) -> None:
     app = App(APP.loops, {**APP.workers, "style": judging("style")})
     with pytest.raises(SwapRefused) as refused:
-        swapped(RECORD, app, Swap(what, other))
+        exchanged(RECORD, app, Swap(what, other))
     assert str(refused.value).startswith(why)
     with pytest.raises(AppRefused):
-        swapped(RECORD, app, Swap("clerk", "no_such_module"))
+        exchanged(RECORD, app, Swap("clerk", "no_such_module"))
 
 
 def fault(whose: FaultClass, who: str = "clerk") -> Fault:
@@ -113,7 +113,7 @@ def test_where_it_needs_one_somebody_has_to_say_which(whose: FaultClass, example
 
 
 def test_a_swap_is_about_what_is_blamed_if_it_takes_its_place(mended: ModuleType) -> None:
-    clerk, model = swapped(RECORD, APP, Swap("clerk", "mended")), swapped(RECORD, APP, Swap("model", "large"))
+    clerk, model = exchanged(RECORD, APP, Swap("clerk", "mended")), exchanged(RECORD, APP, Swap("model", "large"))
     assert clerk.is_about(fault(FaultClass.AGENT))
     assert not clerk.is_about(fault(FaultClass.AGENT, "packer"))
     assert not clerk.is_about(fault(FaultClass.MODEL))

@@ -12,8 +12,7 @@ from pydantic import JsonValue
 from loopwright.bus.messages import Limits
 from loopwright.bus.names import is_token
 from loopwright.deploy import blaming, checking, goals, logs, travelling
-from loopwright.deploy.blaming import Confirm
-from loopwright.deploy.swaps import Swap
+from loopwright.deploy.swaps import Confirm, Swap
 from loopwright.deploy.verbs.calling import run
 from loopwright.deploy.verbs.options import (
     app_option,
