@@ -66,7 +66,8 @@ async def answer(
 def accounted(said: Result | Evaluation, holding: Holding, seconds: float) -> Result | Evaluation:
     """Return an answer with all that it took, in that many seconds; the attempt's goals are counted here only."""
     usage = at_least(said.usage, holding.spent) + holding.children.spent + Usage(worker_seconds=seconds)
-    return said.model_copy(update={"seconds": seconds, "usage": usage, "aside": holding.children.aside})
+    told = {"usage": usage, "aside": holding.children.aside, "untrusted": holding.trust.untrusted}
+    return said.model_copy(update={"seconds": seconds, **told})
 
 
 def at_least(told: Usage, recorded: Usage) -> Usage:

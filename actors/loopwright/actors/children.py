@@ -19,6 +19,7 @@ from loopwright.actors.effects import EffectRecord, Place
 from loopwright.actors.errors import Retriable
 from loopwright.actors.ledger import read_decision
 from loopwright.actors.purse import EMPTY, share_for_a_goal
+from loopwright.actors.trust import Trust
 from loopwright.bus.client import Goals, Run
 from loopwright.bus.connection import Bus
 from loopwright.bus.effects import Effect, EffectPhase
@@ -69,6 +70,7 @@ class Children:
         put: Callable[[Effect], Awaitable[None]],
         entry: Callable[..., Effect],
         look_first: Callable[[], Awaitable[None]],
+        trust: Trust,
     ) -> None:
         self._bus = bus
         self._order = order
@@ -76,6 +78,7 @@ class Children:
         self._put = put
         self._entry = entry
         self._look_first = look_first
+        self._trust = trust
         self._lock = anyio.Lock()
 
     @property
@@ -124,7 +127,15 @@ class Children:
         order = self._order
         parent = Parent(goal=order.goal, step=order.step, attempt=order.attempt, left=share, until=await self._until())
         try:
-            await Goals(self._bus).submit(loop, input, goal=goal, limits=limits, hops=order.hops + 1, parent=parent)
+            await Goals(self._bus).submit(
+                loop,
+                input,
+                goal=goal,
+                limits=limits,
+                hops=order.hops + 1,
+                parent=parent,
+                untrusted=self._trust.untrusted,
+            )
         except IntakeFull as error:
             raise Retriable(str(error), wait=PAUSE) from error
 
@@ -135,7 +146,8 @@ class Children:
         return first.standing.ends if first else None
 
     async def settle(self, goal: GoalId, outcome: Outcome) -> None:
-        """Put on record what a goal took that has ended."""
+        """Put on record what a goal took that has ended. Who hears what it came to has met what that was made of."""
+        self._trust.meet(untrusted=outcome.untrusted)
         known = self._record.goals[goal]
         if known.phase is EffectPhase.RESERVED:
             usage = outcome.usage + Usage(steps=outcome.steps)

@@ -33,6 +33,7 @@ from loopwright.actors.events import (
     Planned,
     Produced,
     Replanned,
+    came_with,
 )
 from loopwright.actors.evolve import evolve, fold
 from loopwright.actors.fingerprint import of_failure, of_output
@@ -77,7 +78,7 @@ from loopwright.bus.misfit import misfit
 
 DEADLINE = "deadline"
 BASELINE = 0
-HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage", "aside")
+HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage", "aside", "untrusted")
 """What a decision keeps of a verdict; what it says in words stays where it is."""
 OF_THE_GOAL = frozenset(StopReason(each) for each in ("tokens", "cost", "tool_calls", "steps", "attempts"))
 """Reasons that a goal has as a whole; the others are one step's."""
@@ -160,12 +161,12 @@ def hear_result(standing: Standing, result: Result, seq: int) -> tuple[Event, ..
     if attempt is None or attempt.phase is not Phase.WORKING:
         return ()
     if result.failure is not None:
-        told = {"attempt": attempt.number, "seq": seq, "usage": result.usage, "aside": result.aside}
+        told = {"attempt": attempt.number, "seq": seq, **came_with(result)}
         return (Failed.of(step=standing.place, failure=result.failure, **told),)
     if standing.step == PLAN:
         return (hear_plan(standing.loop, result, seq),)
     made = of_output(result.output)
-    told = {"size": result.size, "made": made, "usage": result.usage, "aside": result.aside}
+    told = {"size": result.size, "made": made, **came_with(result)}
     return (Produced.of(step=standing.place, attempt=attempt.number, **told),)
 
 
@@ -178,9 +179,9 @@ def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
     else:
         why = next((flaw.said for flaw in (*plan.flaws(), *loop.flaws_of_steps(plan.steps))), "")
         if not why:
-            return Planned(attempt=result.attempt, steps=plan.steps, usage=result.usage, aside=result.aside)
+            return Planned(attempt=result.attempt, steps=plan.steps, **came_with(result))
     failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {why}")
-    return Failed(attempt=result.attempt, failure=failure, seq=seq, usage=result.usage, aside=result.aside)
+    return Failed(attempt=result.attempt, failure=failure, seq=seq, **came_with(result))
 
 
 def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Event, ...]:
@@ -190,7 +191,7 @@ def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Eve
         return ()
     if attempt.phase is Phase.WORKING and was_handed(standing, verdict):
         brief = verdict.made or Brief()
-        told = {"size": brief.size, "made": brief.made, "usage": brief.usage, "aside": brief.aside}
+        told = {"size": brief.size, "made": brief.made, **came_with(brief)}
         made = Produced.of(step=standing.place, attempt=attempt.number, handed=True, **told)
         return (made, opinion(standing, verdict, seq))
     return (opinion(standing, verdict, seq),) if verdict.judge in attempt.waiting else ()
@@ -205,7 +206,7 @@ def was_handed(standing: Standing, verdict: Evaluation) -> bool:
 def opinion(standing: Standing, verdict: Evaluation, seq: int) -> Event:
     """Return what a verdict means that is waited for."""
     if verdict.failure is not None:
-        told = {"judge": verdict.judge, "seq": seq, "usage": verdict.usage, "aside": verdict.aside}
+        told = {"judge": verdict.judge, "seq": seq, **came_with(verdict)}
         return Failed.of(step=standing.place, attempt=verdict.attempt, failure=verdict.failure, **told)
     kept = {name: getattr(verdict, name) for name in HEARD}
     found = "" if verdict.passed else of_failure(verdict.judge, verdict.feedback)
@@ -386,6 +387,7 @@ def order(standing: Standing, attempt: int, share: Allowance | None) -> StepOrde
         timeout=standing.bounds.step_timeout,
         hops=goal.hops + 1,
         prefix=standing.prefix,
+        untrusted=standing.untrusted,
     )
 
 

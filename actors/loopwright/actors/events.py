@@ -4,7 +4,7 @@ An event tells its step where several are under way; else it is about the one th
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,18 @@ from loopwright.actors.ladder import Rung
 from loopwright.actors.loop import Loop
 from loopwright.actors.plan import PlannedStep
 from loopwright.actors.standing import Standing
-from loopwright.bus.messages import Allowance, Failure, Goal, Json, Outcome, StopReason, Usage
+from loopwright.bus.messages import (
+    Allowance,
+    Brief,
+    Evaluation,
+    Failure,
+    Goal,
+    Json,
+    Outcome,
+    Result,
+    StopReason,
+    Usage,
+)
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
@@ -63,6 +74,8 @@ class Produced(Frozen):
     usage: Usage = Usage()
     aside: Allowance | None = None
     """What may still be spent on behalf of whoever said it."""
+    untrusted: bool = False
+    """Whether it was made of content that nobody vouches for."""
 
 
 class Planned(Frozen):
@@ -74,6 +87,8 @@ class Planned(Frozen):
     usage: Usage = Usage()
     aside: Allowance | None = None
     """What may still be spent on behalf of whoever said it."""
+    untrusted: bool = False
+    """Whether it was made of content that nobody vouches for."""
 
 
 class Judged(Frozen):
@@ -94,6 +109,8 @@ class Judged(Frozen):
     usage: Usage = Usage()
     aside: Allowance | None = None
     """What may still be spent on behalf of whoever said it."""
+    untrusted: bool = False
+    """Whether it was made of content that nobody vouches for."""
 
 
 class Failed(Frozen):
@@ -109,6 +126,8 @@ class Failed(Frozen):
     usage: Usage = Usage()
     aside: Allowance | None = None
     """What may still be spent on behalf of whoever said it."""
+    untrusted: bool = False
+    """Whether it was made of content that nobody vouches for."""
 
 
 class CalledOff(Frozen):
@@ -167,6 +186,11 @@ class Over(Frozen):
 
     event: Literal["over"] = "over"
     outcome: Outcome
+
+
+def came_with(said: Result | Brief | Evaluation) -> dict[str, Any]:
+    """Return what an event keeps of every answer, whatever that says."""
+    return {"usage": said.usage, "aside": said.aside, "untrusted": said.untrusted}
 
 
 type Event = Annotated[

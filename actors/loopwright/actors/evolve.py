@@ -100,6 +100,7 @@ def fork(event: Forked) -> Standing:
     held = {name: getattr(was, name) for name in Standing.model_fields}  # and not its bounds, which it remembers
     standing = Standing.of(**held | {"goal": goal, "loop": event.loop, "opened": event.at, "prefix": prefix})
     standing = standing.but(set_aside=standing.aside, losers=())  # what they say is said to the other goal
+    standing = standing.but(untrusted=True) if goal.untrusted else standing
     if (event.loop, goal.input, goal.acceptance) != (was.loop, was.goal.input, was.goal.acceptance):
         beside = tuple(judged_anew(each, standing.panel_of(each).everybody) for each in was.beside)
         standing = judged_anew(standing, standing.panel.everybody).but(beside=beside)
@@ -141,7 +142,8 @@ def produce(standing: Standing, event: Produced) -> Standing:
 
 def opened(event: Opened) -> Standing:
     """Return where a new goal stands: before its plan, in its first steps, or at its one step."""
-    standing = Standing(goal=event.goal, loop=event.loop, opened=event.at, step=PLAN if event.loop.plan else WORK)
+    told = {"goal": event.goal, "loop": event.loop, "opened": event.at, "untrusted": event.goal.untrusted}
+    standing = Standing(**told, step=PLAN if event.loop.plan else WORK)
     if not event.loop.steps:
         return standing
     return onward(standing, *entered(event.loop.steps, standing.bounds.fan_out))
@@ -381,4 +383,5 @@ def spent(standing: Standing, event: Produced | Planned | Judged | Failed, *, st
         purse = purse.without(aside) if purse is not None else None
     if purse is not None:
         standing = replaced(standing, attempt.but(purse=purse))
-    return standing.but(usage=standing.usage + usage, steps=standing.steps + steps)
+    untrusted = standing.untrusted or event.untrusted
+    return standing.but(usage=standing.usage + usage, steps=standing.steps + steps, untrusted=untrusted)

@@ -123,6 +123,7 @@ def taking_over(goal: Goal, was: Standing) -> Goal:
         acceptance=before.acceptance if goal.acceptance is None else goal.acceptance,
         limits=Limits.model_validate(limits),
         hops=max(goal.hops, before.hops + 1),
+        untrusted=goal.untrusted or before.untrusted,
     )
 
 

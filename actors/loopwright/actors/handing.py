@@ -27,11 +27,13 @@ def handed_on(order: StepOrder, to: Token, result: Result) -> StepOrder:
         usage=result.usage,
         aside=result.aside,
         seconds=result.seconds,
+        untrusted=result.untrusted,
     )
     left = remaining(order.left, result.usage, result.aside) if order.left else None
     output = Output.of(value=result.output)
     mine = {"best": None, "hint": "", "model": None, "tried": None, "left": left}
-    return order.but(**mine, role=to, judge=to, output=output, made=brief)
+    untrusted = order.untrusted or result.untrusted
+    return order.but(**mine, role=to, judge=to, output=output, made=brief, untrusted=untrusted)
 
 
 async def handed_result(bus: Bus, order: StepOrder, role: Token) -> Result | None:

@@ -15,12 +15,14 @@ import structlog
 from loopwright.actors.children import Children
 from loopwright.actors.effects import EffectRecord, Place, Run, digest_of, in_doubt, key_of
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
-from loopwright.actors.kept import SENTENCE, given, kept, not_allowed, readable, said, sentence_of
+from loopwright.actors.finding_out import what_became_of
+from loopwright.actors.kept import given, kept, not_allowed, readable, said, sentence_of
 from loopwright.actors.memory import Memory
 from loopwright.actors.met import Met
 from loopwright.actors.purse import refuse_if_spent
 from loopwright.actors.showing import Showing
 from loopwright.actors.stale import Calls
+from loopwright.actors.trust import Trust
 from loopwright.bus.connection import LEASE, Bus
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import GuardLost
@@ -36,10 +38,6 @@ log = structlog.get_logger()
 
 type What = Literal["ask", "call", "goal"]
 
-RECONCILE = 10.0
-"""Seconds that finding out about one call may take."""
-ASK_AGAIN = 1.0
-"""Seconds until somebody is asked again who could not tell."""
 FRESH = LEASE / 2
 """Seconds after a claim in which nobody else can hold the attempt: our last sign of life was a third of a lease ago."""
 LAST_WORDS = 2.0
@@ -75,7 +73,8 @@ class Holding:
         self._record = EffectRecord()
         self._run = Run(self._record)
         self._showing = Showing()
-        self.children = Children(bus, order, self._record, self._put, self._entry, self._look_first)
+        self.trust = Trust(untrusted=order.untrusted)
+        self.children = Children(bus, order, self._record, self._put, self._entry, self._look_first, self.trust)
         self.met = Met()
         """What its calls have met."""
         self.calls = Calls()
@@ -150,7 +149,7 @@ class Holding:
         """
         self._run, self._showing, self.calls = Run(self._record), Showing(), Calls()
         for place, claim in list(self._record.claimed.items()):
-            told = await self._find_out(claim)
+            told = await what_became_of(self._tool(claim.name), claim)
             phase = EffectPhase.DONE if isinstance(told, Done) else EffectPhase.RELEASED
             answer = told.answer if isinstance(told, Done) else None
             log.info("effect.reconciled", tool=claim.name, key=claim.key, phase=phase.value)
@@ -202,6 +201,7 @@ class Holding:
             raise StepFailed(FailureClass.POLICY, str(error)) from error
         usage = Usage(model_calls=1, tokens_in=heard.tokens_in, tokens_out=heard.tokens_out)
         told: dict[str, Any] = {"answer": readable(heard.text), "usage": usage, "shown": shown}
+        told["untrusted"] = self.trust.untrusted
         if self._tools and not self._record.done:
             told["offered"] = tuple(sorted(self._tools))
         effect = self._entry(EffectPhase.DONE, "ask", name, place, **told)
@@ -214,10 +214,11 @@ class Holding:
         read, written = await self._fitting(tool, arguments)
         with self._run.taking(digest_of("call", tool.name, written)) as place:
             effect = self._run.recall(place)
+            self.trust.call(tool)
             again = effect is None and self.calls.knows(place.call)
             if effect is None:
                 refuse_if_spent(self._order.left, self._record.committed, calls=True)
-                await self._make(tool, read, written, place)
+                await self._make(tool, *self.trust.signed(read, written), place)
                 effect = self._run.recall(place)
             assert effect is not None, "how a call ended is on record"
             self.calls.hear(tool, effect, again=again)
@@ -249,6 +250,7 @@ class Holding:
             raise
         if tool.name in self._tools:
             self._showing.answered(effect.call, effect.answer)
+        self.trust.hear(answer)
         return answer
 
     async def _raised(
@@ -288,7 +290,7 @@ class Holding:
             raise
         except Exception as error:
             log.info("tool.failed", tool=tool.name, exc_info=error)
-            told = await self._find_out(claim) if tool.leaves_in_doubt(error) else NotDone()
+            told = await what_became_of(tool, claim) if tool.leaves_in_doubt(error) else NotDone()
             phase = EffectPhase.DONE if isinstance(told, Done) else EffectPhase.FAILED
             source = source_of(error, tool.name, call=place.call)
             no = {"failure": sentence_of(error), "source": source}
@@ -305,26 +307,6 @@ class Holding:
             if anyio.current_time() - asked < FRESH:
                 return
             log.info("claim.heard_late", tool=claim.name, key=claim.key)
-
-    async def _find_out(self, claim: Effect) -> Done | NotDone:
-        """Return whether a call happened whose end nobody saw.
-
-        Raises:
-            StepFailed: nobody can tell.
-            Retriable: it may be told later.
-        """
-        tool = self._tool(claim.name)
-        if tool is None or not tool.can_tell:
-            raise StepFailed(FailureClass.IN_DOUBT, in_doubt(claim))
-        try:
-            with anyio.fail_after(RECONCILE):
-                return await tool.what_happened(claim.key, claim.arguments or {})
-        except (Retriable, StepFailed):
-            raise
-        except Exception as error:
-            log.warning("reconcile.failed", tool=tool.name, key=claim.key, exc_info=error)
-            why = f"whether {tool.name} has happened cannot be told now: {type(error).__name__}: {error}"
-            raise Retriable(why[:SENTENCE], wait=ASK_AGAIN) from error
 
     async def _put_at_last(self, effect: Effect) -> None:
         """Put on record how a call ended, even if we are being cancelled: it will not be asked for again."""

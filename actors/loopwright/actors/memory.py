@@ -2,6 +2,7 @@
 
 A read is answered from the record when it is made again, whatever memory says by then. A write is claimed before it is
 made, carries the call's key, and is looked for by that key where nobody knows whether it was made: it is made once.
+What comes out of memory is as trusted as whoever wrote it: each entry says.
 """
 
 from functools import cached_property
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from loopwright.bus import board, lessons
 from loopwright.bus.connection import Bus
-from loopwright.bus.memories import Author, Kept, Labels, Lesson, LessonText, Noted, Written
+from loopwright.bus.memories import UNTRUSTED, Author, Kept, Labels, Lesson, LessonText, Noted, Written
 from loopwright.bus.messages import Count
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
@@ -58,15 +59,15 @@ def signed(by: Author, bus: Bus) -> Author:
 def board_tools(bus: Bus) -> list[Tool[Any]]:
     """Return what can be done to a goal's blackboard."""
 
-    @tool()
+    @tool(reads="local")
     async def board_get(goal: Token, name: Token) -> Noted | None:
         return await board.noted(bus, goal, name)
 
-    @tool()
+    @tool(reads="local")
     async def board_history(goal: Token, name: Token) -> list[Noted]:
         return await board.history(bus, goal, name)
 
-    @tool()
+    @tool(reads="local")
     async def board_keys(goal: Token) -> list[str]:
         return await board.keys(bus, goal)
 
@@ -90,19 +91,23 @@ def board_tools(bus: Bus) -> list[Tool[Any]]:
 def lesson_readers(bus: Bus, index: Index) -> list[Tool[Any]]:
     """Return what can be asked about lessons."""
 
-    @tool()
+    @tool(reads="local")
     async def lesson_search(text: str, labels: Labels, limit: Limit) -> list[Lesson]:
         return await index.search(text, labels, limit)
 
-    @tool()
+    @tool(reads="local")
+    async def lesson_search_trusted(text: str, labels: Labels, limit: Limit) -> list[Lesson]:
+        return await index.search(text, labels, limit, trusted_only=True)
+
+    @tool(reads="local")
     async def lesson_get(name: Token) -> Lesson | None:
         return await lessons.lesson(bus, name)
 
-    @tool()
+    @tool(reads="local")
     async def lesson_place(name: Token) -> int:
         return await lessons.place_of(bus, name)
 
-    return [lesson_search, lesson_get, lesson_place]
+    return [lesson_search, lesson_search_trusted, lesson_get, lesson_place]
 
 
 def lesson_writer(bus: Bus) -> Tool[Any]:
@@ -121,6 +126,7 @@ def lesson_writer(bus: Bus) -> Tool[Any]:
         key: IdempotencyKey,
     ) -> str:
         named = name or key[:OWN_KEY]
+        labels = (*labels, UNTRUSTED) if by.untrusted and UNTRUSTED not in labels else labels
         told = {"text": text, "worked": worked, "labels": labels, "kept": kept}
         await lessons.note(bus, Lesson(key=named, by=signed(by, bus), id=key, **told), after)
         return named

@@ -35,6 +35,7 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
         fault=None if standing.is_met else standing.last_failure if standing.failures else None,
         evidence={**stop.evidence, **where(standing), **forked(standing), **raced(standing), **shown(standing, stop)},
         unverified=unverified(standing),
+        untrusted=standing.untrusted,
     )
 
 

@@ -112,15 +112,20 @@ class Lessons:
     order: StepOrder
     holding: Holding
 
-    async def search(self, text: str = "", labels: Sequence[str] = (), *, limit: int = 5) -> list[Lesson]:
+    async def search(
+        self, text: str = "", labels: Sequence[str] = (), *, limit: int = 5, trusted_only: bool = False
+    ) -> list[Lesson]:
         """Return the lessons that speak most of what `text` speaks of, and have all the labels, the best one first.
 
-        Any words of the text count, and English words by their stems; without a text, the newest come first.
+        Any words of the text count, and English words by their stems; without a text, the newest come first. Those that
+        nobody vouches for have the label `untrusted`, and whoever sees one has met untrusted content; `trusted_only`
+        leaves them out. A prompt should have a lesson as it is `quoted`.
 
         Raises:
             Misuse: a label is none, or the text is not Unicode.
         """
-        found: list[Lesson] = await self._call("search", text=text, labels=tuple(labels), limit=limit)
+        what = "search_trusted" if trusted_only else "search"
+        found: list[Lesson] = await self._call(what, text=text, labels=tuple(labels), limit=limit)
         return found
 
     async def get(self, key: str) -> Lesson | None:
@@ -143,7 +148,8 @@ class Lessons:
     ) -> str:
         """Note a lesson, once, and return its key: the one that is given, whose last word wins, or one of its own.
 
-        `worked` says whether it tells of what worked, or of what failed; `kept` is for how many seconds.
+        `worked` says whether it tells of what worked, or of what failed; `kept` is for how many seconds. Where this
+        attempt has met untrusted content, it gets the label `untrusted`, whatever `labels` are given.
 
         Raises:
             Misuse: the key or a label is none, the text is empty or has more than 8,000 characters, or it is to be

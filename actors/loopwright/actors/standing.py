@@ -144,6 +144,8 @@ class Standing(Doing):
     """Attempts that lost their race, of which it is not known yet what they took."""
     called_off: int = 0
     """Attempts that lost their race."""
+    untrusted: bool = False
+    """Whether any of what was said so far was made of content that nobody vouches for; it stays so."""
     outcome: Outcome | None = None
 
     @model_validator(mode="before")

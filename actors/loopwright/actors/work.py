@@ -96,6 +96,15 @@ class Step[I]:
         """What goals have taught."""
         return Lessons(self.order, self.holding)
 
+    @property
+    def untrusted(self) -> bool:
+        """Whether this attempt has met content that nobody vouches for: in what it was given, or has read since."""
+        return self.holding.trust.untrusted
+
+    def distrust(self) -> None:
+        """Say that this attempt has met such content elsewhere than through its step, as with a client of its own."""
+        self.holding.trust.meet(untrusted=True)
+
     async def call[T](self, tool: Tool[T], /, **arguments: Any) -> T:
         """Return what a tool answers. A call that this attempt has on record is not made again.
 
@@ -141,8 +150,8 @@ class Step[I]:
 
         That of a fork begins with what was said to the goal that it goes on from.
         """
-        kinds, prefix = frozenset({"result", "eval"}), self.order.prefix
-        return Trajectory(self.bus, self.goal, kinds=kinds, after=after, prefix=prefix)
+        kinds, prefix, read = frozenset({"result", "eval"}), self.order.prefix, self.holding.trust.read
+        return Trajectory(self.bus, self.goal, kinds=kinds, after=after, prefix=prefix, told=read)
 
     async def say(self, text: str) -> None:
         """Tell whoever looks on what is being done; it may be lost."""

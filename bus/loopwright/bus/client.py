@@ -140,11 +140,14 @@ class Goals:
         fork: Fork | None = None,
         hops: int = 0,
         parent: Parent | None = None,
+        untrusted: bool = False,
     ) -> Run:
         """Publish a goal and return once the broker has stored it. The same `goal` twice is one goal.
 
         With a `fork` it goes on from a place on another's record, with that one's input where its own is empty. `hops`
         counts the messages between it and its first cause. A `parent` is the attempt on whose behalf it is submitted.
+        An `untrusted` input is text that its sender does not vouch for, such as a mail that came in; what is made of it
+        is labelled so.
 
         Raises:
             Unreadable: the id or the loop's name cannot stand in a subject, or what they say is not a goal.
@@ -157,6 +160,7 @@ class Goals:
         given = {"input": as_json(input), "acceptance": as_json(acceptance), "limits": as_json(limits or {})}
         given |= {"fork": as_json(fork)} if fork else {}
         given |= ({"hops": hops} if hops else {}) | ({"parent": as_json(parent)} if parent else {})
+        given |= {"untrusted": True} if untrusted else {}
         await self.bus.ends.listen()
         await self.bus.publish(subject, validate(GivenGoal, {"goal": id_, "loop": loop, **given}), id=id_)
         return Run(self.bus, id_, new=True)

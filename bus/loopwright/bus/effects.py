@@ -57,3 +57,5 @@ class Effect(Message):
     usage: Usage = Usage()
     aside: Allowance | None = None
     """What is set aside for a goal; once it has ended, what may still be spent of that unheard."""
+    untrusted: bool = False
+    """Whether the attempt had met content that nobody vouches for when it asked the model: the prompt may hold it."""

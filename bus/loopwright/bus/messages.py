@@ -68,6 +68,8 @@ class Goal(Message):
     """Where it goes on from another goal; what it does not bring itself is as it was there."""
     parent: Parent | None = None
     """The attempt on whose behalf it was submitted, if one was."""
+    untrusted: bool = False
+    """Whether its input holds text that its sender does not vouch for; all that is made of it is labelled so."""
 
 
 class Output(Message):
@@ -88,6 +90,8 @@ class Brief(Message):
     aside: Allowance | None = None
     """As in a result."""
     seconds: Amount = 0.0
+    untrusted: bool = False
+    """As in a result."""
 
 
 class StepOrder(Message):
@@ -131,6 +135,8 @@ class StepOrder(Message):
     hops: Count = 0
     prefix: Prefix = ()
     """The records that its goal goes on from, where it is a fork."""
+    untrusted: bool = False
+    """Whether nobody vouches for all that it brings: its goal, or what was made for it so far, holds text of others."""
 
 
 class Result(Message):
@@ -150,6 +156,8 @@ class Result(Message):
     aside: Allowance | None = None
     """What may still be spent on its behalf, by goals of its own of which it has heard no more."""
     seconds: Amount = 0.0
+    untrusted: bool = False
+    """Whether nobody vouches for all that it was made of: its worker has met content of others, such as a web page."""
 
 
 class Verdict(Message):
@@ -185,6 +193,8 @@ class Evaluation(Verdict):
     aside: Allowance | None = None
     """As in a result."""
     seconds: Amount = 0.0
+    untrusted: bool = False
+    """Whether nobody vouches for all that it was made of: its worker has met content of others, such as a web page."""
 
 
 class Cancel(Message):
@@ -249,6 +259,8 @@ class Outcome(Message):
     """Figures behind the reason, and `messages`: places in the stream of the messages that show it."""
     unverified: str = ""
     """What nobody checked about the best attempt."""
+    untrusted: bool = False
+    """Whether nobody vouches for all that it was made of: text of others, such as a web page, went into it."""
 
 
 class Ended(Message):

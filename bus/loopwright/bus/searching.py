@@ -17,7 +17,7 @@ from loopwright.bus.answers import PERSISTENCE, translated
 from loopwright.bus.buckets import last_in, place
 from loopwright.bus.connection import Bus
 from loopwright.bus.lessons import lesson, read_lesson
-from loopwright.bus.memories import Lesson
+from loopwright.bus.memories import UNTRUSTED, Lesson
 from loopwright.bus.reading import read_all
 from loopwright.bus.stored import Stored
 from loopwright.bus.streams import LESSONS, LESSONS_STREAM
@@ -58,10 +58,12 @@ class Index:
             self._db.close()
             self._db = None
 
-    async def search(self, text: str, labels: Sequence[str] = (), limit: int = 5) -> list[Lesson]:
+    async def search(
+        self, text: str, labels: Sequence[str] = (), limit: int = 5, *, trusted_only: bool = False
+    ) -> list[Lesson]:
         """Return the lessons that speak most of what `text` speaks of, and have all these labels, the best one first.
 
-        Without a text, the newest first.
+        Without a text, the newest first. With `trusted_only` those are left out that nobody vouches for.
 
         Raises:
             BusUnreachable: no answer for a minute.
@@ -69,7 +71,8 @@ class Index:
         async with self._lock:
             await self._catch_up()
             while True:
-                keys = await anyio.to_thread.run_sync(self.match, text, labels, limit)  # common words take a while
+                told = (text, labels, limit, trusted_only)
+                keys = await anyio.to_thread.run_sync(self.match, *told)  # common words take a while
                 found = {key: await lesson(self._bus, key) for key in keys}
                 for key in (key for key in keys if found[key] is None):
                     self.drop(key)
@@ -105,7 +108,8 @@ class Index:
         found = read_lesson(stored)
         if found is not None:
             self._rows[key] = stored.seq
-            row = (stored.seq, found.text, key, f" {' '.join(found.labels)} ")
+            labels = [*found.labels, *([UNTRUSTED] if found.is_untrusted else [])]
+            row = (stored.seq, found.text, key, f" {' '.join(labels)} ")
             self.db.execute("INSERT INTO lessons(rowid, text, key, labels) VALUES (?, ?, ?, ?)", row)
 
     def drop(self, key: str) -> None:
@@ -113,12 +117,13 @@ class Index:
         if (row := self._rows.pop(key, None)) is not None:
             self.db.execute("DELETE FROM lessons WHERE rowid = ?", (row,))
 
-    def match(self, text: str, labels: Sequence[str], limit: int) -> list[str]:
+    def match(self, text: str, labels: Sequence[str], limit: int, trusted_only: bool = False) -> list[str]:
         """Return the keys that the index proposes, the best one first."""
         asked = question(text)
         if text.strip() and not asked:
             return []
         wanted = [*(["lessons MATCH ?"] if asked else []), *("instr(labels, ?) > 0" for _ in labels)]
+        wanted += [f"instr(labels, ' {UNTRUSTED} ') = 0"] if trusted_only else []
         where = f"WHERE {' AND '.join(wanted)} " if wanted else ""
         order = "bm25(lessons), rowid DESC" if asked else "rowid DESC"
         told = [*([asked] if asked else []), *(f" {label} " for label in labels), limit]

@@ -1,6 +1,6 @@
 """A goal's trajectory: every message on its record, in the order in which the broker stored them."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -65,7 +65,7 @@ def result_in(order: StepOrder) -> Result | None:
     """Return the result that went straight to its evaluator; None if the order brings none."""
     if order.made is None or order.output is None:
         return None
-    brief = {name: getattr(order.made, name) for name in ("worker", "size", "usage", "aside", "seconds")}
+    brief = {name: getattr(order.made, name) for name in ("worker", "size", "usage", "aside", "seconds", "untrusted")}
     return Result.of(goal=order.goal, step=order.step, attempt=order.attempt, output=order.output.value, **brief)
 
 
@@ -112,16 +112,25 @@ async def last_said(bus: Bus, subject: Subject, prefix: Prefix) -> Stored | None
 class Trajectory:
     """A reader of one goal's record, from a given place on, that waits for what is still to come.
 
-    With a `prefix` the records that the goal goes on from come first, each up to where it left them.
+    With a `prefix` the records that the goal goes on from come first, each up to where it left them. `told` hears
+    of each message as it is read.
     """
 
     def __init__(
-        self, bus: Bus, goal: str, *, kinds: frozenset[str] | None = None, after: int = 0, prefix: Prefix = ()
+        self,
+        bus: Bus,
+        goal: str,
+        *,
+        kinds: frozenset[str] | None = None,
+        after: int = 0,
+        prefix: Prefix = (),
+        told: Callable[[Message | None], None] | None = None,
     ) -> None:
         self._bus = bus
         self._kinds = kinds
         self._filters = self._about(goal)
         self._prefix = prefix
+        self._told = told
         self.seen = after
         """Sequence of the last entry that was read."""
 
@@ -136,6 +145,9 @@ class Trajectory:
     async def _said(self, stored: Stored) -> Iterable[Entry]:
         """Return what a message says of the kinds that are wanted."""
         entries = await entries_of(self._bus, stored)
+        if self._told is not None:
+            for entry in entries:
+                self._told(entry.message)
         return entries if self._kinds is None else [entry for entry in entries if entry.subject.kind in self._kinds]
 
     @asynccontextmanager

@@ -37,17 +37,21 @@ PATIENCE = 2.0
 """Seconds that a goal which was just submitted may take to be accepted."""
 
 
+UNTRUSTED = "It was made of content that nobody vouches for."
+
+
 async def submit(
     loop: str,
     given: dict[str, JsonValue],
     goal: str | None,
     limits: Limits,
+    untrusted: bool,
     watching: bool,
     as_json: bool,
 ) -> int:
     """Publish a goal, and print its id or follow it."""
     async with connect_bus() as bus:
-        run = await Goals(bus).submit(loop, given, goal=goal, limits=limits)
+        run = await Goals(bus).submit(loop, given, goal=goal, limits=limits, untrusted=untrusted)
         if watching:
             return await followed(bus, run, None, as_json)
         tell({"goal": run.goal}, run.goal, as_json=as_json)
@@ -128,7 +132,8 @@ def sentence_of(entry: Entry) -> str:
             return f"{place_of(answer)}: {who} failed: {answer.failure.kind.value}: {answer.failure.message}"
         case Result() as result:
             made = "a result" if result.size == 1 else f"{result.size:,} proposals"
-            return f"{place_of(result)}: {result.worker} made {made} in {result.seconds:.1f} s"
+            of_others = ", of content that nobody vouches for" if result.untrusted else ""
+            return f"{place_of(result)}: {result.worker} made {made} in {result.seconds:.1f} s{of_others}"
         case Evaluation() as found:
             passed = "passed" if found.passed else "refused"
             first = found.feedback.splitlines()[0] if found.feedback else ""
@@ -168,7 +173,8 @@ def call_in_words(effect: Effect) -> str:
             if effect.failure:
                 return effect.failure
             tokens = effect.usage.tokens_in + effect.usage.tokens_out
-            return f"{effect.name} answered {effect.role}" + (f", {tokens:,} tokens" if tokens else "")
+            told = [f"{effect.name} answered {effect.role}"] + ([f"{tokens:,} tokens"] if tokens else [])
+            return ", ".join([*told, *(["asked with untrusted content"] if effect.untrusted else [])])
 
 
 async def show(goal: str, as_json: bool) -> int:
@@ -268,6 +274,7 @@ def in_words(outcome: Outcome) -> str:
         "spent": spent_in_words(outcome),
         "best": json.dumps(outcome.best) if outcome.best is not None else "-",
         "unverified": outcome.unverified or "-",
+        "untrusted": UNTRUSTED if outcome.untrusted else "-",
         "shown by": shown_by(outcome),
     }
     if isinstance(point := outcome.evidence.get("forked"), dict):

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from loopwright.bus import Bus, board, connect_bus, lessons
 from loopwright.bus.errors import NotInMemory
-from loopwright.bus.memories import Author, Lesson, Noted, Remembered
+from loopwright.bus.memories import UNTRUSTED, Author, Lesson, Noted, Remembered
 from loopwright.bus.searching import Index
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import bus_of, known_by_name
@@ -22,10 +22,11 @@ SUMMARY = 80
 OUTCOMES = {True: "worked", False: "failed", None: "-"}
 
 
-async def ls(labels: Sequence[str], as_json: bool) -> int:
-    """List the lessons with these labels, the newest first."""
+async def ls(labels: Sequence[str], trusted_only: bool, as_json: bool) -> int:
+    """List the lessons with these labels, the newest first; all, or those only that somebody vouches for."""
     async with connect_bus() as bus:
-        found = [each for each in reversed(await lessons.all_lessons(bus)) if set(labels) <= set(each.labels)]
+        found = [each for each in reversed(await lessons.all_lessons(bus)) if set(labels) <= set(labels_of(each))]
+    found = [each for each in found if not (trusted_only and each.is_untrusted)]
     tell_lessons(found, as_json)
     return Exit.DONE
 
@@ -45,11 +46,11 @@ async def ls_board(goal: str, as_json: bool) -> int:
     return Exit.DONE
 
 
-async def search(text: str, labels: Sequence[str], limit: int, as_json: bool) -> int:
-    """List the lessons that speak of what a text speaks of, the best one first."""
+async def search(text: str, labels: Sequence[str], limit: int, trusted_only: bool, as_json: bool) -> int:
+    """List the lessons that speak of what a text speaks of, the best one first; see `ls`."""
     async with connect_bus() as bus:
         with closing(Index(bus)) as index:
-            tell_lessons(await index.search(text, labels, limit), as_json)
+            tell_lessons(await index.search(text, labels, limit, trusted_only=trusted_only), as_json)
     return Exit.DONE
 
 
@@ -111,7 +112,7 @@ def tell_lessons(found: Sequence[Lesson], as_json: bool) -> None:
                 each.key,
                 age_of(each),
                 OUTCOMES[each.worked],
-                ",".join(each.labels) or "-",
+                ",".join(labels_of(each)) or "-",
                 who(each.by),
                 short(each.text),
             )
@@ -128,8 +129,18 @@ def tell_board(found: Sequence[Noted], goal: str, as_json: bool) -> None:
         for each in found:
             click.echo(json.dumps(facts(each)))
     elif found:
-        table = [("key", "age", "revision", "by", "value")]
-        table += [(each.key, age_of(each), str(each.revision), who(each.by), short(said_by(each))) for each in found]
+        table = [("key", "age", "revision", "labels", "by", "value")]
+        table += [
+            (
+                each.key,
+                age_of(each),
+                str(each.revision),
+                ",".join(labels_of(each)) or "-",
+                who(each.by),
+                short(said_by(each)),
+            )
+            for each in found
+        ]
         click.echo("\n".join(columns(table)))
     else:
         brought = " A record that was imported brings none with it." if "/" in goal else ""
@@ -139,7 +150,7 @@ def tell_board(found: Sequence[Noted], goal: str, as_json: bool) -> None:
 def facts(entry: Remembered) -> dict[str, JsonValue]:
     """Return all that is known of an entry."""
     told: dict[str, JsonValue] = entry.model_dump(mode="json", exclude={"kind"})
-    return versioned(told)
+    return versioned({**told, "untrusted": entry.is_untrusted})
 
 
 def document(words: Sequence[Noted]) -> dict[str, JsonValue]:
@@ -151,14 +162,21 @@ def document(words: Sequence[Noted]) -> dict[str, JsonValue]:
 def in_words(entry: Remembered) -> str:
     """Return all of an entry for a person."""
     told = {"key": entry.key, "revision": str(entry.revision), "by": who(entry.by)}
+    told["labels"] = ", ".join(labels_of(entry)) or "-"
     if entry.time:
         told["written"] = f"{entry.time:%Y-%m-%d %H:%M:%S}"
     if isinstance(entry, Lesson):
-        told |= {"result": OUTCOMES[entry.worked], "labels": ", ".join(entry.labels) or "-"}
+        told["result"] = OUTCOMES[entry.worked]
         told["kept for"] = f"{entry.kept / 86_400:.3g} days"
     width = max(map(len, told))
     head = [f"{name:>{width}}  {visible(value)}" for name, value in told.items()]
     return "\n".join([*head, "", visible(said_by(entry, indent=2))])
+
+
+def labels_of(entry: Remembered) -> list[str]:
+    """Return the labels of an entry, `untrusted` first, where nobody vouches for what it says."""
+    others = [label for label in (entry.labels if isinstance(entry, Lesson) else ()) if label != UNTRUSTED]
+    return [UNTRUSTED, *others] if entry.is_untrusted else others
 
 
 def said_by(entry: Remembered, indent: int | None = None) -> str:

@@ -63,11 +63,14 @@ class Tool[T]:
         writes: Literal["local", "external"] | None,
         spends: bool,
         polls: bool = False,
+        reads: Literal["local", "external"] | None = None,
     ) -> None:
         self.name = str(getattr(function, "__name__", "tool"))
         self.writes = writes
         self.spends = spends
         self.polls = polls
+        self.is_trusted = (reads or ("local" if writes == "local" and not spends else "external")) == "local"
+        """Whether its maker vouches for what it answers; else that may hold what others have written."""
         self._function = function
         self._reconcile: Reconcile | None = None
         hints = get_type_hints(function, include_extras=True)
@@ -179,15 +182,23 @@ class Tool[T]:
 
 
 def tool[T](
-    *, writes: Literal["local", "external"] | None = None, spends: bool = False, polls: bool = False
+    *,
+    writes: Literal["local", "external"] | None = None,
+    spends: bool = False,
+    polls: bool = False,
+    reads: Literal["local", "external"] | None = None,
 ) -> Callable[[Callable[..., Awaitable[T]]], Tool[T]]:
     """Make an async function a tool: one that reads, unless it `writes` here or elsewhere, or `spends` money.
 
     One that `polls` is asked again and again until it answers something else; of others that is a repetition.
+
+    What a tool answers counts as written by others, and whoever calls it has met untrusted content: a web page, an
+    issue, a row that a customer filled in. One that `reads="local"` answers nothing but what its maker vouches for, as
+    a calculation does, or one's own configuration; so does one that only writes here.
     """
 
     def wrap(function: Callable[..., Awaitable[T]]) -> Tool[T]:
-        return Tool(function, writes=writes, spends=spends, polls=polls)
+        return Tool(function, writes=writes, spends=spends, polls=polls, reads=reads)
 
     return wrap
 

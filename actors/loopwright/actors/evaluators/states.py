@@ -94,6 +94,8 @@ def http(
         if code != status:
             return verdict(False, f"GET {target} answers {code}, and {status} is wanted", status=code)
         missing = lacks(body, expects) if expects is not None else ""
+        if missing:
+            attempt.distrust()  # what the service said stands in what the generator will read
         return verdict(not missing, f"GET {target}: {missing}" if missing else "", status=code)
 
     return built(role, judge, resources=partial(client, base, headers), beyond="what a service answers")

@@ -81,6 +81,7 @@ def swap_of(ctx: click.Context, option: click.Parameter, given: str | None) -> S
 @click.argument("input_", metavar="INPUT", default="{}")
 @click.option("--goal", "goal_", metavar="ID", help="The goal's id; the same id twice is one goal.")
 @limits_options
+@click.option("--untrusted", is_flag=True, help="You do not vouch for INPUT: what is made of it is labelled so.")
 @click.option("--watch", is_flag=True, help="Follow it to its end.")
 @json_option
 @click.pass_context
@@ -90,12 +91,14 @@ def submit(
     loop: str,
     input_: str,
     goal_: str | None,
+    untrusted: bool,
     watch: bool,
     json_: bool,
     **limits: float | None,
 ) -> None:
     """Publish a goal for LOOP with INPUT (JSON, @FILE, - or text), and print its id."""
-    run(ctx, goals.submit, loop, input_of(input_), goal_, Limits.model_validate(limits), watch, json_)
+    bounds = Limits.model_validate(limits)
+    run(ctx, goals.submit, loop, input_of(input_), goal_, bounds, untrusted, watch, json_)
 
 
 @goal.command()

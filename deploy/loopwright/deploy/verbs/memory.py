@@ -22,18 +22,24 @@ label_option = click.option(
 goal_option = click.option("--goal", metavar="GOAL", help="On the blackboard of this goal.")
 
 
+trusted_option = click.option(
+    "--trusted-only", is_flag=True, help="Leave out those that nobody vouches for: they have the label untrusted."
+)
+
+
 @memory.command("ls")
 @goal_option
 @label_option
+@trusted_option
 @json_option
 @click.pass_context
-def ls(ctx: click.Context, goal: str | None, labels: tuple[str, ...], json_: bool) -> None:
+def ls(ctx: click.Context, goal: str | None, labels: tuple[str, ...], trusted_only: bool, json_: bool) -> None:
     """List the lessons, the newest first, or what stands on a goal's blackboard. --json prints JSON Lines."""
-    if goal and labels:
-        raise click.UsageError("A blackboard has no labels: leave out --goal or --label.")
+    if goal and (labels or trusted_only):
+        raise click.UsageError("A blackboard is shown whole: leave out --goal, or --label and --trusted-only.")
     if goal:
         run(ctx, remembered.ls_board, goal, json_)
-    run(ctx, remembered.ls, labels, json_)
+    run(ctx, remembered.ls, labels, trusted_only, json_)
 
 
 @memory.command()
@@ -51,12 +57,13 @@ def show(ctx: click.Context, key: str, goal: str | None, json_: bool) -> None:
 @memory.command()
 @click.argument("text")
 @label_option
+@trusted_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many at most.")
 @json_option
 @click.pass_context
-def search(ctx: click.Context, text: str, labels: tuple[str, ...], limit: int, json_: bool) -> None:
+def search(ctx: click.Context, text: str, labels: tuple[str, ...], trusted_only: bool, limit: int, json_: bool) -> None:
     """List the lessons that speak of what TEXT speaks of, the best one first. --json prints JSON Lines."""
-    run(ctx, remembered.search, text, labels, limit, json_)
+    run(ctx, remembered.search, text, labels, limit, trusted_only, json_)
 
 
 @memory.command()
