@@ -48,6 +48,14 @@ LOOPS = (
     Loop(name="planned", plan="plan", work="make", judges=("near",), bounds=BOUNDS),
     Loop(name="woven", steps=WOVEN, work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"attempts": 9})),
     Loop(
+        name="raced",
+        work="make",
+        judges=("near",),
+        steps=(PlannedStep(name="one", race=3), PlannedStep(name="two", race=2, checks=("sure",), judges=())),
+        evaluators=("sure",),
+        bounds=BOUNDS.model_copy(update={"attempts": 9}),
+    ),
+    Loop(
         name="asked",
         work="make",
         judges=("near", "boss"),

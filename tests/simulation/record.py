@@ -79,6 +79,8 @@ class Auditor:
         """Goals that have waited for somebody's answer."""
         self.holders: dict[str, tuple[int, str]] = {}
         """Who wrote last on the effect record of an attempt: the how manieth to hold it, and its name."""
+        self.called_off: set[str] = set()
+        """The effect records on which it stands that another attempt has won."""
         self.outcomes: dict[str, Ended] = {}
         self.accepted: set[str] = set()
         self.digest = 0
@@ -207,7 +209,18 @@ class Auditor:
         self.demand(standing is not None and standing.over, f"a timer of {goal} was taken back before its end")
 
     def taken(self, place: str, entry: Effect) -> None:
-        """Look at an entry in the effect record of an attempt: whoever was succeeded writes no more."""
+        """Look at an entry in the effect record of an attempt: whoever was succeeded writes no more.
+
+        Whoever was called off begins no call any more.
+        """
+        if entry.phase is EffectPhase.CALLED_OFF:
+            wanted = f"{place}#" in self.implied.get(entry.goal, ())
+            self.demand(wanted, f"{place} is called off, and no decision on record has done so")
+            self.called_off.add(place)
+            self.there.add(f"{place}#")
+            return
+        late = entry.phase is EffectPhase.CLAIMED and place in self.called_off
+        self.demand(not late, f"{entry.worker} claims a call on {place}, which was called off")
         holder = self.holders.get(place, (0, ""))
         newer = entry.phase is EffectPhase.HELD and entry.delivery > holder[0]
         ours = (entry.delivery, entry.worker) == holder
@@ -308,12 +321,14 @@ class Auditor:
 
 
 def place_of(message: Message) -> str:
-    """Return the subject of what a decision sends."""
+    """Return the subject of what a decision sends; a mark tells a call to stop from the rest of its record."""
     match message:
         case StepOrder(goal=goal, role=role, step=step, attempt=attempt):
             return f"lw.v1.step.default.{role}.{goal}.{step}.{attempt}"
         case Ended(goal=goal):
             return f"lw.v1.event.default.{goal}"
+        case Effect(goal=goal, step=step, attempt=attempt, role=role):
+            return f"lw.v1.effect.default.{goal}.{step}.{attempt}.{role}#"
         case Timer(goal=goal, id=id_):
             return f"lw.v1.timer.default.{goal}.{id_}"
         case _:

@@ -20,9 +20,11 @@ from datetime import datetime
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from loopwright.actors import racing
 from loopwright.actors.events import (
     Advanced,
     Began,
+    CalledOff,
     Escalated,
     Event,
     Failed,
@@ -41,7 +43,6 @@ from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.outcome import outcome_of
 from loopwright.actors.phases import Phase
 from loopwright.actors.plan import PLAN, Plan
-from loopwright.actors.racing import begin, call_off, last_word, may_begin
 from loopwright.actors.standing import Standing
 from loopwright.actors.stopping import (
     Stop,
@@ -137,7 +138,7 @@ def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> St
 def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, ...], Stop | None]:
     """Return the events that a message stands for, and the reason to stop at once that it brings."""
     match message:
-        case Result() | Evaluation() if standing.losers and (word := last_word(standing, message)) is not None:
+        case Result() | Evaluation() if standing.losers and (word := racing.last_word(standing, message)) is not None:
             return word
         case Result():
             there = standing.at(message.step)
@@ -227,8 +228,7 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> Story:
     """Return what to do next: end the goal, begin an attempt, or wait."""
     wait: Story = (), standing
     if standing.accepted and standing.races:
-        called_off = call_off(standing, (standing,))
-        return after(called_off, go_on(called_off[1], stop, at))
+        return and_on(racing.call_off(standing, (standing,)), at, stop)
     if standing.is_met and (stop is not None or (standing.is_decided and not standing.beside)):
         stop = Stop(StopReason.ACCEPTED, "", status=Status.COMPLETED)
     elif standing.accepted and stop is None:
@@ -244,7 +244,7 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> Story:
     if stop is not None:
         return told(standing, Over(outcome=outcome_of(standing, stop, at)))
     may_spend = not standing.under_way or not standing.room.is_empty
-    return begin(standing) if may_begin(standing) and may_spend else wait
+    return racing.begin(standing) if racing.may_begin(standing) and may_spend else wait
 
 
 def is_waited_for(standing: Standing, stop: Stop) -> bool:
@@ -276,9 +276,9 @@ def take_up(standing: Standing, at: datetime) -> Story:
     return story
 
 
-def and_on(story: Story, at: datetime) -> Story:
+def and_on(story: Story, at: datetime, stop: Stop | None = None) -> Story:
     """Return a story and what to do then. Attempts under way at a step that the goal leaves come too late."""
-    return after(story, go_on(story[1], None, at))
+    return after(story, go_on(story[1], stop, at))
 
 
 def escalate(standing: Standing, escalated: Escalated, at: datetime) -> Story:
@@ -291,7 +291,7 @@ def escalate(standing: Standing, escalated: Escalated, at: datetime) -> Story:
 
 def replanned(standing: Standing, why: str) -> Story:
     """Return what it means that the goal is planned anew: it leaves all that is under way."""
-    left = call_off(standing, standing.doing)
+    left = racing.call_off(standing, standing.doing)
     return after(left, told(left[1], Replanned(step=standing.place, why=why)))
 
 
@@ -322,6 +322,8 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
                 there = standing.at(event.step)
                 if there is not None:
                     yield from orders(there, event, output)
+            case CalledOff():
+                yield from racing.calls_to_stop(standing, event)
             case Over():
                 yield Ended(goal=standing.goal.goal, outcome=event.outcome)
             case _:

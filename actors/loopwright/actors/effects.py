@@ -27,13 +27,17 @@ from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
+from loopwright.actors.errors import RaceLost
 from loopwright.actors.purse import EMPTY, Purse, purse_of
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import StepOrder, Usage
+from loopwright.bus.subjects import Subject
 
 DIGITS = 32
 """Hexadecimal digits of a digest; enough for no two calls of an attempt to share one."""
 NOTHING = Usage()
+BEGUN = frozenset({EffectPhase.CLAIMED, EffectPhase.RESERVED})
+"""Entries behind which something happens in the world."""
 
 
 class Place(NamedTuple):
@@ -57,6 +61,12 @@ def key_of(ns: str, order: StepOrder, place: Place) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def record_place(ns: str, order: StepOrder) -> Subject:
+    """Return where the effect record of an order lies."""
+    told: dict[str, str | int] = {"goal": order.goal, "step": order.step, "attempt": order.attempt}
+    return Subject.of("effect", ns=ns, role=order.role, **told)
+
+
 class EffectRecord:
     """What is on record of an attempt's calls."""
 
@@ -69,6 +79,26 @@ class EffectRecord:
         """What was said last of each goal that was submitted, by its id."""
         self.spent = NOTHING
         """What all calls took together."""
+        self.is_called_off = False
+        """Whether another attempt at the step has won."""
+
+    def refuse_if_called_off(self) -> None:
+        """Raise if nothing is to be begun any more.
+
+        Raises:
+            RaceLost: another attempt has won.
+        """
+        if self.is_called_off:
+            raise RaceLost
+
+    def refuse_to_begin(self, effect: Effect) -> None:
+        """Raise if an entry begins something, and nothing is to be begun any more; what was begun may be ended.
+
+        Raises:
+            RaceLost: another attempt has won.
+        """
+        if effect.phase in BEGUN:
+            self.refuse_if_called_off()
 
     @property
     def spent_by_goals(self) -> Usage:
@@ -100,6 +130,9 @@ class EffectRecord:
         place = Place(effect.call, effect.occurrence)
         match effect.phase:
             case EffectPhase.HELD:
+                return
+            case EffectPhase.CALLED_OFF:
+                self.is_called_off = True
                 return
             case EffectPhase.CLAIMED:
                 self.claimed[place] = effect

@@ -2,6 +2,7 @@
 
 LoopwrightError
 ├── StepFailed   the attempt has nothing to show
+│   ├── RaceLost another attempt at the same step has won
 │   └── Moved    another has written on the board since; read it again, or have another attempt do so
 ├── Retriable    the same step may well succeed later
 ├── LeaseLost    another worker holds the attempt now
@@ -21,6 +22,13 @@ class StepFailed(LoopwrightError):
         super().__init__(message)
         self.failure = Failure(kind=kind, message=message, source=source)
         self.usage = usage or Usage()
+
+
+class RaceLost(StepFailed):
+    """Another attempt at the same step has won: nothing is to be begun here any more."""
+
+    def __init__(self) -> None:
+        super().__init__(FailureClass.CALLED_OFF, "another attempt at the same step has won")
 
 
 class Moved(StepFailed):

@@ -134,10 +134,10 @@ class CalledOff(Frozen):
     """An attempt has lost its race: whoever is at work on it is told to stop."""
 
     event: Literal["called_off"] = "called_off"
-    step: Token | None = None
+    step: Token
     attempt: int
     roles: tuple[Token, ...]
-    """Whoever is at work on it."""
+    """Whose workers are at work on it."""
 
 
 class Accounted(Frozen):

@@ -13,7 +13,7 @@ import anyio
 import structlog
 
 from loopwright.actors.children import Children
-from loopwright.actors.effects import EffectRecord, Place, Run, digest_of, in_doubt, key_of
+from loopwright.actors.effects import EffectRecord, Place, Run, digest_of, in_doubt, key_of, record_place
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
 from loopwright.actors.finding_out import what_became_of
 from loopwright.actors.kept import given, kept, not_allowed, readable, said, sentence_of
@@ -66,6 +66,7 @@ class Holding:
         """What every role may call besides its tools."""
         self._bus = bus
         self._order = order
+        self._subject = record_place(bus.ns, order)
         self._tools = {each.name: each for each in tools}
         self._delivery = delivery
         self._new = new
@@ -103,12 +104,14 @@ class Holding:
 
         A broker that was killed, or has handed its lead to another, forgets what it has handed out, and hands it out
         for the first time again; the next time it is the second, and then the record is taken over. Where that may have
-        happened we say so on record and not only look: so that an answer which is on its way there is refused, or seen.
+        happened we say so on record and not only look, so that an answer on its way there is refused, or seen.
 
         Raises:
             LeaseLost: another worker holds the attempt, or held it.
+            RaceLost: it is called off.
         """
         self.refuse_if_lost()
+        self._record.refuse_if_called_off()
         if not self._looked:
             self._looked = True
             asked = anyio.current_time()
@@ -123,12 +126,6 @@ class Holding:
     def _tool(self, name: str) -> Tool[Any] | None:
         """Return what may be called by a name."""
         return self._tools.get(name) or self.memory.tools.get(name)
-
-    @property
-    def _subject(self) -> Subject:
-        order = self._order
-        told: dict[str, str | int] = {"goal": order.goal, "step": order.step, "attempt": order.attempt}
-        return Subject.of("effect", ns=self._bus.ns, role=order.role, **told)
 
     async def take_over(self) -> None:
         """Read what earlier holders have put on record, if they have; they can write no more.
@@ -329,6 +326,7 @@ class Holding:
         async with self._lock:
             while True:
                 self.refuse_if_lost()
+                self._record.refuse_to_begin(effect)
                 try:
                     self._seen = await bus.publish(subject, effect, id=id_, cause=self._cause, guard=self._seen)
                 except GuardLost:

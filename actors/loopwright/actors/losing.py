@@ -17,7 +17,8 @@ def call_off(standing: Standing, attempt: Attempt, roles: tuple[Token, ...]) -> 
     told = {"is_made": attempt.phase is not Phase.WORKING, "purse": attempt.purse or EMPTY}
     loser = Loser.of(step=standing.step, attempt=attempt.number, waiting=roles, **told)
     called_off = standing.called_off + 1
-    return standing.but(under_way=under_way, losers=(*standing.losers, loser), called_off=called_off)
+    losers = (*standing.losers, loser) if roles else standing.losers
+    return standing.but(under_way=under_way, losers=losers, called_off=called_off)
 
 
 def accounted(standing: Standing, event: Accounted) -> Standing:

@@ -31,6 +31,7 @@ from loopwright.actors.standing import Standing
 from loopwright.actors.suspects import Suspects
 from loopwright.actors.unserved import UNSERVED
 from loopwright.bus.connection import BODY, Bus, delivery_id
+from loopwright.bus.effects import Effect
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Cancel, Due, Ended, Evaluation, Goal, Message, Output, Result, StepOrder, Timer
@@ -266,6 +267,9 @@ class Orchestrator:
                 subject = Subject.of("event", ns=ns, goal=goal)
                 await self._bus.publish_first(subject, message, id=f"{goal}-ended", cause=cause, after=after)
                 self._bus.forget_timer(goal, DEADLINE)  # it would wake us for nothing
+            case Effect(goal=goal, step=step, attempt=attempt, role=role):
+                subject = Subject.of("effect", ns=ns, goal=goal, step=step, attempt=attempt, role=role)
+                await self._bus.publish(subject, message, id=f"{subject}-{message.phase.value}", cause=cause)
             case Timer():
                 await self._bus.set_timer(message)
             case _:

@@ -18,7 +18,7 @@ from loopwright.bus.messages import Usage
 
 ROOM = 120
 """Characters of a value that a person is shown."""
-OPEN = frozenset({EffectPhase.HELD, EffectPhase.CLAIMED, EffectPhase.RESERVED})
+OPEN = frozenset({EffectPhase.HELD, EffectPhase.CALLED_OFF, EffectPhase.CLAIMED, EffectPhase.RESERVED})
 """Entries that say that something is about to be done."""
 
 

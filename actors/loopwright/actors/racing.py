@@ -1,11 +1,14 @@
 """How a race goes on: its lanes are begun together, and when one of them is accepted the others are called off."""
 
+from collections.abc import Iterator
+
 from loopwright.actors.events import Accounted, Began, CalledOff, Event
 from loopwright.actors.evolve import evolve, fold
 from loopwright.actors.phases import Phase
 from loopwright.actors.recovery import reason_of
 from loopwright.actors.standing import Attempt, Doing, Standing
 from loopwright.actors.stopping import Stop, spent_up
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Evaluation, FailureClass, Result
 from loopwright.bus.names import Token
 
@@ -34,9 +37,8 @@ def may_begin(standing: Standing) -> bool:
 
 def call_off(standing: Standing, steps: tuple[Doing, ...]) -> tuple[tuple[Event, ...], Standing]:
     """Return what calls off every lane that is under way at some steps, of which nothing is waited for any more."""
-    several = len(standing.beside) > 0
     events = tuple(
-        CalledOff.of(step=doing.step if several else None, attempt=each.number, roles=at_work(standing, doing, each))
+        CalledOff.of(step=doing.step, attempt=each.number, roles=at_work(standing, doing, each))
         for doing in steps
         for each in doing.under_way
         if each.lane
@@ -45,8 +47,9 @@ def call_off(standing: Standing, steps: tuple[Doing, ...]) -> tuple[tuple[Event,
 
 
 def at_work(standing: Standing, doing: Doing, attempt: Attempt) -> tuple[Token, ...]:
-    """Return the roles that an attempt waits for."""
-    return (standing.maker_of(doing, attempt.lane),) if attempt.phase is Phase.WORKING else attempt.waiting
+    """Return the roles whose workers an attempt waits for; people need no word, for they take nothing."""
+    roles = (standing.maker_of(doing, attempt.lane),) if attempt.phase is Phase.WORKING else attempt.waiting
+    return tuple(role for role in roles if role not in standing.loop.people)
 
 
 def last_word(standing: Standing, said: Result | Evaluation) -> tuple[tuple[Event, ...], Stop | None] | None:
@@ -64,3 +67,9 @@ def last_word(standing: Standing, said: Result | Evaluation) -> tuple[tuple[Even
             doubt = failure if failure and failure.kind is FailureClass.IN_DOUBT else None
             return (heard,), Stop(reason_of(doubt.kind), doubt.message) if doubt else None
     return None
+
+
+def calls_to_stop(standing: Standing, event: CalledOff) -> Iterator[Effect]:
+    """Yield the word for whoever is at work on an attempt that has lost, on the record of what each of them does."""
+    told = {"goal": standing.goal.goal, "step": event.step, "attempt": event.attempt, "delivery": 0}
+    yield from (Effect.of(**told, role=role, phase=EffectPhase.CALLED_OFF) for role in event.roles)

@@ -7,6 +7,7 @@ is off the queue. A worker that lost its lease finds its place taken and drops i
 import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import anyio
 import structlog
@@ -16,6 +17,7 @@ from loopwright.actors.dead import bury
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.handing import handed_on, handed_to
 from loopwright.actors.holding import Holding
+from loopwright.actors.lanes import until_called_off
 from loopwright.actors.leases import Leases
 from loopwright.actors.memory import Memory
 from loopwright.actors.presence import announced
@@ -195,7 +197,8 @@ class Workplace:
                     called_off.cancel()
 
             with self._bus.ends.telling(order.goal, ended):
-                said = await answer(self._bus, self._worker, order, self._resources, holding)
+                make = partial(answer, self._bus, self._worker, order, self._resources, holding)
+                said = await (until_called_off(self._bus, order, holding, make) if order.lane else make())
         if called_off.cancelled_caught:
             log.info("step.called_off", in_doubt=holding.open_claim())
             await holding.children.call_off()

@@ -14,6 +14,7 @@ class EffectPhase(StrEnum):
     """How far a call inside an attempt has come."""
 
     HELD = "held"  #: no call: a worker took the attempt over, and whoever held it before can write no more
+    CALLED_OFF = "called_off"  #: no call: another attempt has won, and whoever holds this one begins no call any more
     CLAIMED = "claimed"  #: it is about to be made, and may change the world
     RESERVED = "reserved"  #: a goal is about to be submitted, and what it may spend is set aside
     DONE = "done"  #: it was made, and answered

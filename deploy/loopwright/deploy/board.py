@@ -6,7 +6,8 @@ from typing import Self
 
 from loopwright.actors.plan import WORK
 from loopwright.actors.voting import Ballot, Panel
-from loopwright.bus import Entry, Evaluation, Outcome, Result, StepOrder, Usage
+from loopwright.bus import Entry, Evaluation, FailureClass, Outcome, Result, StepOrder, Usage
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Ended, Live
 
 type Asked = tuple[str, int, str]
@@ -57,12 +58,16 @@ class Board:
     def after(self, entry: Entry) -> Self:
         """Return the board after one message on record."""
         match entry.message:
+            case (Result() | Evaluation()) as said if said.failure and said.failure.kind is FailureClass.CALLED_OFF:
+                return replace(self, usage=self.usage + said.usage)
             case StepOrder() as order:
                 return self._handed_out(order)
             case Result() as result:
                 return self._made(result)
             case Evaluation() as evaluation:
                 return self._judged(evaluation)
+            case Effect(phase=EffectPhase.CALLED_OFF) as word:
+                return self._called_off(word)
             case Ended(outcome=outcome):
                 return replace(
                     self, outcome=outcome, status=outcome.status.value, usage=outcome.usage, busy={}, unserved=()
@@ -95,6 +100,12 @@ class Board:
 
     def _answered(self, *asked: str | int) -> dict[Asked, StepOrder]:
         return {key: order for key, order in self.pending.items() if key != asked}
+
+    def _called_off(self, word: Effect) -> Self:
+        """Return the board without an order whose attempt has lost its race; nobody waits for it any more."""
+        gone = (word.step, word.attempt, word.role)
+        pending = {key: order for key, order in self.pending.items() if (*key[:2], order.role) != gone}
+        return replace(self, pending=pending)
 
     def _made(self, result: Result) -> Self:
         feedback = result.failure.message if result.failure else self.feedback

@@ -21,7 +21,7 @@ from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import GoalUnknown, Unreadable
-from loopwright.bus.messages import Ended, Evaluation, Result, Status, StepOrder
+from loopwright.bus.messages import Ended, Evaluation, FailureClass, Result, Status, StepOrder, Usage
 from loopwright.bus.names import is_token
 from loopwright.bus.presence import unserved
 from loopwright.bus.subjects import Subject
@@ -123,10 +123,15 @@ def sentence_of(entry: Entry) -> str:
     """Return what an entry says, in a few words."""
     match entry.message:
         case StepOrder(judge=None) as order:
+            lane = f", in lane {order.lane} of a race" if order.lane else ""
+            model = f", by the model {order.model}" if order.model else ""
             hint = f", with a hint: {order.hint}" if order.hint else ""
-            return f"{place_of(order)}: {order.role} is asked to work{hint}"
+            return f"{place_of(order)}: {order.role} is asked to work{lane}{model}{hint}"
         case StepOrder() as order:
             return f"{place_of(order)}: {order.role} is asked to judge"
+        case (Result() | Evaluation()) as answer if is_called_off(answer):
+            who = answer.judge if isinstance(answer, Evaluation) else answer.worker
+            return f"{place_of(answer)}: {who} has stopped{tokens_in_words(answer.usage)}"
         case (Result() | Evaluation()) as answer if answer.failure is not None:
             who = answer.judge if isinstance(answer, Evaluation) else answer.worker
             return f"{place_of(answer)}: {who} failed: {answer.failure.kind.value}: {answer.failure.message}"
@@ -157,6 +162,8 @@ def call_in_words(effect: Effect) -> str:
     match effect.phase:
         case EffectPhase.HELD:
             return f"{effect.worker} goes on where another worker was lost"
+        case EffectPhase.CALLED_OFF:
+            return f"{effect.role} is told to stop: another attempt has won"
         case EffectPhase.CLAIMED:
             return f"{effect.role} calls {effect.name}"
         case EffectPhase.RESERVED:
@@ -172,9 +179,19 @@ def call_in_words(effect: Effect) -> str:
         case EffectPhase.DONE:
             if effect.failure:
                 return effect.failure
-            tokens = effect.usage.tokens_in + effect.usage.tokens_out
-            told = [f"{effect.name} answered {effect.role}"] + ([f"{tokens:,} tokens"] if tokens else [])
-            return ", ".join([*told, *(["asked with untrusted content"] if effect.untrusted else [])])
+            met = ", asked with untrusted content" if effect.untrusted else ""
+            return f"{effect.name} answered {effect.role}{tokens_in_words(effect.usage)}{met}"
+
+
+def tokens_in_words(usage: Usage) -> str:
+    """Return the tokens that something took, behind what is said of it; nothing where it took none."""
+    tokens = usage.tokens_in + usage.tokens_out
+    return f", {tokens:,} tokens" if tokens else ""
+
+
+def is_called_off(answer: Result | Evaluation) -> bool:
+    """Tell whether somebody has stopped because another attempt has won."""
+    return answer.failure is not None and answer.failure.kind is FailureClass.CALLED_OFF
 
 
 async def show(goal: str, as_json: bool) -> int:
@@ -223,7 +240,20 @@ def how_it_goes(standing: Standing) -> dict[str, JsonValue]:
     if standing.hint:
         rungs = ", then ".join(map(rung_in_words, standing.climbed(standing)))
         told["stuck"] = f"{standing.hint} Tried so far: {rungs}."
-    return told
+    return told | race_of(standing)
+
+
+def race_of(standing: Standing) -> dict[str, JsonValue]:
+    """Return which attempts are made side by side, and how many have lost to others so far."""
+    racing = [(doing.step, [each.number for each in doing.under_way if each.lane]) for doing in standing.doing]
+    several = len(standing.beside) > 0
+    races = [
+        (f"{step}: " if several else "") + f"attempts {', '.join(map(str, numbers))} side by side"
+        for step, numbers in racing
+        if numbers
+    ]
+    told: dict[str, JsonValue] = {"race": f"{'; '.join(races)}; the first accepted wins"} if races else {}
+    return told | ({"called_off": standing.called_off} if standing.called_off else {})
 
 
 def steps_of(standing: Standing) -> dict[str, JsonValue]:
@@ -279,6 +309,8 @@ def in_words(outcome: Outcome) -> str:
     }
     if isinstance(point := outcome.evidence.get("forked"), dict):
         rows["fork of"] = f"{point['goal']} at {point['seq']}"
+    if called_off := outcome.evidence.get("called_off"):
+        rows["called off"] = f"{called_off}, for another attempt was accepted first"
     return "\n".join(f"{name:>10}  {value}" for name, value in rows.items())
 
 

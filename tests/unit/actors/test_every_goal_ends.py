@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from loopwright.actors.decide import decide, open_goal, sends
-from loopwright.actors.events import Began, Event, Failed, Judged, Opened, Over
+from loopwright.actors.events import Advanced, Began, Event, Failed, Judged, Opened, Over
 from loopwright.actors.evolve import evolve, fold
 from loopwright.actors.ladder import Ladder, OtherModel, OtherRole
 from loopwright.actors.loop import Bounds, Loop
@@ -161,6 +161,8 @@ class World:
         assert self.now.attempts <= self.now.bounds.attempts
         under_way = [attempt for doing in self.now.doing for attempt in doing.under_way]
         assert all(attempt.phase not in {Phase.ACCEPTED, Phase.SETTLED} for attempt in under_way)
+        met = Counter(event.step for event in self.events if isinstance(event, Advanced))
+        assert all(times <= 1 + self.now.replans for step, times in met.items() if step), "a step is accepted once"
         if self.now.over:
             self.check_the_outcome()
 

@@ -56,7 +56,10 @@ def test_the_first_that_is_accepted_wins_whatever_its_number_and_the_rest_are_ca
     told.makes(3)
     told.makes(1)
     events = told.judges(3, 1.0)
-    assert events[1:3] == (CalledOff(attempt=1, roles=("tests",)), CalledOff(attempt=2, roles=("strong",)))
+    assert events[1:3] == (
+        CalledOff(step="work", attempt=1, roles=("tests",)),
+        CalledOff(step="work", attempt=2, roles=("strong",)),
+    )
     assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
     assert told.outcome.why == "Attempt 3 passed every evaluator, the first of 3 side by side."
     assert told.outcome.evidence == {"called_off": 2, "under_way": 0}

@@ -6,8 +6,20 @@ from datetime import UTC, datetime
 import pytest
 
 from loopwright.actors.voting import Panel, Quorum
-from loopwright.bus import Entry, Evaluation, Outcome, Result, Status, StepOrder, StopReason, Subject
-from loopwright.bus.messages import Ended, Message
+from loopwright.bus import (
+    Entry,
+    Evaluation,
+    FailureClass,
+    Outcome,
+    Result,
+    Status,
+    StepOrder,
+    StopReason,
+    Subject,
+    Usage,
+)
+from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.messages import Ended, Failure, Message
 from loopwright.deploy.board import Board, sparkline
 from loopwright.deploy.screen import line
 
@@ -73,6 +85,25 @@ def test_steps_under_way_together_are_told_apart() -> None:
     orders = [order("write", 1, step="text"), order("draw", 1, step="cover"), order("read", 1, "read", step="text")]
     board = told(*orders, result(1).model_copy(update={"step": "text"}))
     assert (board.begun, board.waiting) == (2, {"draw": 1, "read": 1})
+
+
+def test_what_was_called_off_is_waited_for_no_more_and_what_it_took_counts() -> None:
+    word = Effect(goal="g1", step="work", attempt=1, role="guess", phase=EffectPhase.CALLED_OFF)
+    board = told(order("guess", 1, lane=1), order("guess", 2, lane=2), word)
+    assert (board.begun, board.waiting) == (2, {"guess": 1})
+    stopped = Failure(kind=FailureClass.CALLED_OFF, message="another has won")
+    late = Result(goal="g1", step="work", attempt=1, failure=stopped, usage=Usage(tokens_in=5))
+    board = board.after(Entry(9, datetime(2026, 1, 1, tzinfo=UTC), SOMEWHERE, late))
+    assert (board.usage.tokens_in, board.feedback) == (5, "")
+
+
+def test_a_step_with_other_judges_scores_as_those_vote() -> None:
+    panels = {"text": Panel((), ("a", "b"), "any")}
+    board = replace(told(order("a", 1, "a", step="text")), panel=Panel((), ("c",)), panels=panels)
+    board = board.after(Entry(8, datetime(2026, 1, 1, tzinfo=UTC), SOMEWHERE, order("b", 1, "b", step="text")))
+    for verdict in (said(1, "a", 0.2, step="text"), said(1, "b", 0.8, step="text")):
+        board = board.after(Entry(9, datetime(2026, 1, 1, tzinfo=UTC), SOMEWHERE, verdict))
+    assert board.score == 0.8
 
 
 def test_a_long_curve_is_drawn_to_its_newest_point() -> None:

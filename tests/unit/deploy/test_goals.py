@@ -8,10 +8,12 @@ from loopwright.actors import Loop, PlannedStep
 from loopwright.actors.decide import open_goal
 from loopwright.actors.evolve import fold
 from loopwright.bus import Entry, Subject
-from loopwright.bus.effects import Effect
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import (
     Allowance,
     Evaluation,
+    Failure,
+    FailureClass,
     Goal,
     Limits,
     Outcome,
@@ -22,7 +24,7 @@ from loopwright.bus.messages import (
     Usage,
 )
 from loopwright.deploy.board import Board
-from loopwright.deploy.goals import called_off, in_words, row_in_words, sentence_of, spent_in_words, steps_of
+from loopwright.deploy.goals import called_off, in_words, race_of, row_in_words, sentence_of, spent_in_words, steps_of
 from loopwright.deploy.listing import row_of
 from loopwright.deploy.screen import line
 from loopwright.deploy.verbs.goal import submit
@@ -34,6 +36,24 @@ def test_an_entry_says_at_which_step_where_there_may_be_several() -> None:
     subject = Subject.of("step", ns="default", role="draw", goal="g1", step="cover", attempt=2)
     order = StepOrder(goal="g1", loop="book", step="cover", attempt=2, role="draw")
     assert sentence_of(Entry(1, datetime.now(UTC), subject, order)) == "cover, attempt 2: draw is asked to work"
+
+
+def test_a_race_is_told_from_its_beginning_to_its_end() -> None:
+    race = Loop(name="race", work="draw", judges=("read",), race=({"model": "m"}, {}))
+    place = {"goal": "g1", "step": "work", "attempt": 2}
+    order = StepOrder(**place, loop="race", role="draw", lane=2, model="m")
+    word = Effect(**place, role="draw", phase=EffectPhase.CALLED_OFF)
+    stopped = Failure(kind=FailureClass.CALLED_OFF, message="another has won")
+    late = Result(**place, worker="w1", failure=stopped, usage=Usage(tokens_in=1200))
+    assert [sentence_of(Entry(1, datetime.now(UTC), SUBJECT, each)) for each in (order, word, late)] == [
+        "attempt 2: draw is asked to work, in lane 2 of a race, by the model m",
+        "attempt 2: draw is told to stop: another attempt has won",
+        "attempt 2: w1 has stopped, 1,200 tokens",
+    ]
+    standing = fold(None, open_goal(Goal(goal="g1", loop="race"), race, datetime.now(UTC)))
+    assert standing is not None
+    assert race_of(standing) == {"race": "attempts 1, 2 side by side; the first accepted wins"}
+    assert race_of(standing.but(under_way=(), called_off=1)) == {"called_off": 1}
 
 
 def test_a_verdict_without_feedback_leaves_no_blank_behind_it() -> None:

@@ -40,6 +40,8 @@ class Tried:
     """The calls of whoever made it, in order."""
     result: Seen[Result] | None = None
     verdicts: tuple[Seen[Evaluation], ...] = ()
+    is_called_off: bool = False
+    """Whether it was stopped because another attempt had won: then nothing that it came to counts."""
 
     @cached_property
     def asks(self) -> tuple[Seen[Effect], ...]:
@@ -85,7 +87,9 @@ class Tried:
 
     @property
     def went_wrong(self) -> bool:
-        """Whether it failed, was refused or could not be judged; the baseline is nobody's attempt."""
+        """Whether it failed, was refused or could not be judged; neither the baseline nor what lost a race did."""
+        if self.is_called_off:
+            return False
         return self.failure is not None or bool(self.sick) or (self.number > 0 and bool(self.refused))
 
     @property
@@ -232,10 +236,12 @@ def attempts(entries: Sequence[Entry]) -> tuple[Tried, ...]:
     found: list[Tried] = []
     for place, asked in orders.items():
         order = next((each for each in asked if each.message.judge is None), None)
-        made = [each for each in effects.get(place, ()) if order and each.message.role == order.message.role]
+        every = effects.get(place, ())
+        made = [each for each in every if order and each.message.role == order.message.role]
+        called_off = any(each.message.phase is EffectPhase.CALLED_OFF for each in every)
         result = next(iter(results.get(place, ())), None)
         said = tuple(first_of_each(verdicts.get(place, ())))
-        found.append(Tried(*place, order=order, effects=tuple(made), result=result, verdicts=said))
+        found.append(Tried(*place, order, tuple(made), result, said, called_off))
     return tuple(found)
 
 

@@ -61,6 +61,8 @@ def judging_of(record: GoalRecord) -> dict[str, Judging]:
     failures: dict[str, int] = defaultdict(int)
     for tried in record.tried:
         for each in tried.verdicts:
+            if tried.is_called_off:
+                continue  # it was told to stop
             if each.message.failure is not None:
                 failures[each.message.judge] += 1
             elif tried.number > 0 and not each.message.beyond:

@@ -123,7 +123,7 @@ OUT_OF_ORDER = frozenset({FailureClass.CRASHED, FailureClass.UNREADABLE})
 def apart_by_failure(entries: Sequence[Entry]) -> Apart | None:
     """Return what the last failed answer on record blames, if it is not the loop."""
     answers = [each.message for each in entries if isinstance(each.message, Result | Evaluation)]
-    failed = [each for each in answers if each.failure is not None]
+    failed = [each for each in answers if each.failure and each.failure.kind is not FailureClass.CALLED_OFF]
     if not failed or failed[-1].failure is None:
         return None
     if failed[-1].failure.kind is FailureClass.TRANSIENT:

@@ -51,6 +51,16 @@ def test_an_attempt_in_which_no_contract_is_broken_is_the_models_decision_and_no
     assert fault.because == "books refused it: the books say otherwise"
 
 
+def test_an_attempt_that_lost_its_race_has_done_nothing_wrong(story: Story) -> None:
+    story.begin()
+    story.effect(EffectPhase.CALLED_OFF, "call", "", call="")
+    story.failed(FailureClass.CALLED_OFF)
+    healthy(story)
+    story.judged("books", 1.0)
+    blame = blame_of(record := story.ended(StopReason.ACCEPTED, Status.COMPLETED))
+    assert (blame.faults, record.tried[0].is_called_off, record.tried[1].is_called_off) == ((), True, False)
+
+
 def test_what_the_agent_cut_from_a_tools_answer_is_the_agents_fault(story: Story) -> None:
     story.begin()
     story.ask(CALL)
