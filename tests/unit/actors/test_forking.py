@@ -1,6 +1,7 @@
 """What a fork takes over from the goal that it goes on from, and what of it is ordered anew."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -203,6 +204,20 @@ def test_what_was_said_by_then_counts_also_where_nobody_had_decided_on_it() -> N
     assert Forking(stood(14, decisions, entries)).orders == [("tests", 1)]
     unasked = on_record((9, made), (10, order))
     assert stood(10, decisions, unasked) == origin.standing, "what was said before it was asked for does not count"
+
+
+def test_a_record_that_was_put_back_is_gone_on_from_by_the_places_that_it_had() -> None:
+    origin = Told()
+    (order,) = [each for each in origin.sent if isinstance(each, StepOrder)]
+    made = Result(goal="g1", step="work", attempt=1, output="patch 1")
+    entries = [
+        replace(entry, seq=at, recorded=entry.seq) for at, entry in enumerate(on_record((110, order), (114, made)), 3)
+    ]
+    decisions = [known(origin, 3)]
+    assert stood(113, decisions, entries) == origin.standing
+    assert Forking(stood(114, decisions, entries)).orders == [("tests", 1)]
+    with pytest.raises(NoWayOn, match="g1 was opened at 110, behind 4"):
+        stood(4, decisions, entries)
 
 
 def test_a_place_from_which_nothing_can_go_on_is_refused_with_a_better_one() -> None:

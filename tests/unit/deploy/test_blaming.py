@@ -1,7 +1,9 @@
 """How a person is shown whose fault it was."""
 
-from loopwright.actors.faults import blame_of
-from loopwright.bus.messages import FailureClass, FaultClass, Status, StopReason
+from loopwright.actors.faults import Confirmation, blame_of
+from loopwright.actors.faults.confirming import with_confirmation
+from loopwright.actors.faults.fault import Said
+from loopwright.bus.messages import FailureClass, FaultClass, Status, StopReason, Usage
 from loopwright.deploy.blaming import in_words
 from tests.unit.actors.faults.story import Story, of_a_call
 
@@ -21,6 +23,25 @@ def test_the_chain_is_told_line_by_line_with_its_places() -> None:
         f" attempt 1  agent clerk, confidence 0.90, contract C2, at {asked} {asked + 1}:"
         " the model said that total is 41, and the result says 42",
     ]
+
+
+def test_what_a_replay_has_said_stands_beside_the_fault_that_it_is_about() -> None:
+    story = Story()
+    story.begin()
+    story.made(42)
+    story.judged("books", 0.0)
+    blame = blame_of(story.ended(StopReason.ATTEMPTS))
+    told = {"because": "the goal is met then", "swapped": "clerk of mended", "at": 2, "goal": "confirmed/g2"}
+    found = Confirmation(said=Said.CONFIRMED, usage=Usage(tokens_in=1200, cost=0.1, worker_seconds=2), **told)
+    lines = list(in_words(with_confirmation(blame, found)))
+    assert lines[1] == "     fault  agent clerk, confidence 0.95, confirmed by replay, contract C8, at 3 4"
+    assert lines[4] == (
+        " confirmed  by replay with clerk of mended, from 2 on: the goal is met then;"
+        " 1,200 tokens, $0.10, 2.0 worker seconds; see confirmed/g2"
+    )
+    beside = list(in_words(with_confirmation(blame, found.model_copy(update={"about": False}))))
+    assert "by replay" not in beside[1]
+    assert beside[4].startswith("   swapped  by replay with clerk of mended")
 
 
 def test_a_goal_that_was_met_names_nobody_but_shows_what_went_wrong_on_the_way() -> None:
