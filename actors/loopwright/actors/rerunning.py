@@ -149,11 +149,11 @@ class Desks:
         role = asked.order.role
         worker = self._workers.get(role)
         if asked.answer is None:
-            return rerun_of(asked, Came.UNTOLD, now="it was not answered")
+            return rerun_of(asked, Came.UNTOLD, now="it was not answered then")
         if worker is None or worker.judges != (asked.order.judge is not None):
             return rerun_of(asked, Came.UNTOLD, now=f"nobody here serves the role {role}; name its module with --app")
-        if was_deadly(asked):
-            return rerun_of(asked, Came.UNTOLD, now="it kills whoever takes it")
+        if (why := cut_off_from_outside(asked)) is not None:
+            return rerun_of(asked, Came.UNTOLD, now=why)
         if (why := await self._shut(worker)) is not None:
             return rerun_of(asked, Came.UNTOLD, now=why)
         return await again(self._past, worker, asked, self._resources[role])
@@ -216,10 +216,14 @@ def halted(asked: Asked, recalled: Recalled, halt: Halt) -> Rerun:
     return rerun_of(asked, Came.PARTS, call=call, now=halt.why, then=then)
 
 
-def was_deadly(asked: Asked) -> bool:
-    """Tell whether the answer was given in the place of those who went silent with the order in hand."""
+def cut_off_from_outside(asked: Asked) -> str | None:
+    """Return what ended an attempt that its own code has not ended; None where it has."""
     failure = failure_of(asked)
-    return failure is not None and failure.kind is FailureClass.CRASHED and failure.source is None
+    if failure is not None and failure.kind is FailureClass.CALLED_OFF:
+        return "it was called off, for another attempt had won"
+    if failure is not None and failure.kind is FailureClass.CRASHED and failure.source is None:
+        return "it kills whoever takes it"
+    return None
 
 
 def was_cut_off(failure: Failure, name: str) -> bool:

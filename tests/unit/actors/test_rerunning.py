@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loopwright.actors.comparing import facts, first_difference
 from loopwright.actors.errors import Retriable, StepFailed
 from loopwright.actors.recalled import anew
-from loopwright.actors.rerunning import orders_in, was_cut_off
+from loopwright.actors.rerunning import Asked, cut_off_from_outside, orders_in, was_cut_off
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import (
     Failure,
@@ -111,6 +111,21 @@ def test_only_a_call_in_whose_middle_an_attempt_may_have_ended_is_no_other_way()
     assert not was_cut_off(failure(FailureClass.TIMEOUT, "order"), "weigh")
     assert not was_cut_off(failure(FailureClass.MISUSE, "weigh"), "weigh")
     assert not was_cut_off(failure(FailureClass.TIMEOUT, None), ""), "it was about to write, and not to call"
+
+
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        (Failure(kind=FailureClass.CALLED_OFF), "it was called off, for another attempt had won"),
+        (Failure(kind=FailureClass.CRASHED), "it kills whoever takes it"),
+        (Failure(kind=FailureClass.CRASHED, source=raised("KeyError: x").source), None),
+        (None, None),
+    ],
+)
+def test_what_its_own_code_has_not_ended_is_not_done_again(failure: Failure | None, why: str | None) -> None:
+    order = StepOrder(goal="g1", loop="l", step="work", attempt=1, role="clerk")
+    answer = Result(goal="g1", step="work", attempt=1, failure=failure)
+    assert cut_off_from_outside(Asked(2, order, answered=3, answer=answer)) == why
 
 
 def test_two_failures_for_want_of_time_are_the_same_answer() -> None:
