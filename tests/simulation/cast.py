@@ -39,6 +39,12 @@ WOVEN = (
     PlannedStep(name="whole", needs=("part", "side")),
 )
 """Steps that are under way together; the first makes a list."""
+NESTED = (
+    PlannedStep(name="own"),
+    PlannedStep(name="below", loop="plain"),
+    PlannedStep(name="beside", needs=("own",), loop="plain", input={"target": 2}),
+)
+"""Steps of which two are goals of their own."""
 LOOPS = (
     Loop(name="plain", work="make", judges=("near",), bounds=BOUNDS),
     Loop(name="judged", work="make", judges=("near", "far"), acceptance="accept", bounds=BOUNDS),
@@ -46,6 +52,7 @@ LOOPS = (
     Loop(name="measured", work="make", judges=("near",), acceptance="accept", baseline=True, bounds=BOUNDS),
     Loop(name="voting", work="make", judges=("near", "far"), vote="any", checks=("sure",), bounds=BOUNDS),
     Loop(name="planned", plan="plan", work="make", judges=("near",), bounds=BOUNDS),
+    Loop(name="nested", steps=NESTED, work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"attempts": 9})),
     Loop(name="woven", steps=WOVEN, work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"attempts": 9})),
     Loop(
         name="raced",

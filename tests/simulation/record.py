@@ -11,14 +11,14 @@ from loopwright.actors.decide import decide
 from loopwright.actors.decision import CARRIED, Decision
 from loopwright.actors.evolve import fold
 from loopwright.actors.hearing import MODELS
-from loopwright.actors.orchestrator import follows
+from loopwright.actors.orchestrator import SUBMIT, follows
 from loopwright.actors.standing import Standing
 from loopwright.actors.suspects import ENOUGH
 from loopwright.actors.unserved import UNSERVED, roles_needed
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.envelope import read_at
 from loopwright.bus.letters import REASON
-from loopwright.bus.messages import Due, Ended, Message, Outcome, StepOrder, StopReason, Timer
+from loopwright.bus.messages import Cancel, Due, Ended, Goal, Message, Outcome, Result, StepOrder, StopReason, Timer
 from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, NOBODY, TIMERS, Subject
 from tests.simulation.broker import Broker
@@ -111,6 +111,7 @@ class Auditor:
         self.tell(f"{stream.name}-{kept.seq} {kept.subject} {kept.data[:150]!r} {kept.headers.get('ce-source', '')}")
         if stream.name == INTAKE:
             self.accepted.add(kept.headers.get("Nats-Msg-Id", ""))
+            self.there.add(goal_place(kept.headers.get("Nats-Msg-Id", "")))
         if stream.name == DEAD:
             self.demand(not self.script.calm, f"a dead letter where nothing goes wrong: {kept.headers}")
             deadly, lost = "not heard of again" in kept.headers[REASON], self.presence.lives_lost
@@ -143,10 +144,17 @@ class Auditor:
                 order = read_at(StepOrder, subject, kept.data, kept.headers)
                 self.demand(order.made is not None and order.to == order.role, f"{kept.subject} brings no result")
             case "step" | "timer":
-                wanted = kept.subject in self.implied.get(subject["goal"], ())
-                self.demand(wanted, f"{kept.subject} follows from no decision on record")
+                self.sent(subject)
             case "event":
                 self.ended(subject["goal"], read_at(Ended, subject, kept.data, kept.headers))
+
+    def sent(self, subject: Subject) -> None:
+        """Look at an order or a timer; one to submit a goal again stands for the goal, until there is room for it."""
+        again = subject.kind == "timer" and subject["id"].startswith(SUBMIT)
+        place = goal_place(subject["id"].removeprefix(SUBMIT)) if again else str(subject)
+        wanted = place in self.implied.get(subject["goal"], ())
+        self.demand(wanted, f"{subject} follows from no decision on record")
+        self.there.add(place)
 
     def decided(self, goal: str, decision: Decision, place: str) -> None:
         """Look at a decision, which may be the one order that it sends."""
@@ -264,6 +272,8 @@ class Auditor:
         """Look at an answer, a word or a timer that was let go."""
         subject = Subject.parse(kept.subject)
         standing = self.standings.get(subject["goal"])
+        if standing is None and kept.data and json.loads(kept.data).get("serves") in self.standings:
+            return  # a goal that was not wanted any more before there was room for it
         if standing is None:
             buried = f"lw.v1.dead.default.orchestrator.{subject['goal']}."
             known = any(place.startswith(buried) for place in self.broker.streams[DEAD].on_subject)
@@ -288,13 +298,13 @@ class Auditor:
     def is_at_rest(self, goals: list[str]) -> bool:
         """Tell whether every goal has ended and nothing waits any more."""
         consumers = self.broker.consumers.values()
-        return all(goal in self.outcomes for goal in goals) and all(
+        return all(goal in self.outcomes for goal in {*goals, *self.standings}) and all(
             consumer.is_idle for consumer in consumers if consumer.wanted.durable
         )
 
     def what_waits(self, goals: list[str]) -> str:
         """Return what has not come to rest."""
-        open_goals = [goal for goal in goals if goal not in self.outcomes]
+        open_goals = [goal for goal in {*goals, *self.standings} if goal not in self.outcomes]
         busy = {
             each.name: (each.left, sorted(each.held)) for each in self.broker.consumers.values() if not each.is_idle
         }
@@ -307,7 +317,7 @@ class Auditor:
 
     def check_the_end(self, goals: list[str]) -> None:
         """Look at everything once more when it has come to rest."""
-        for goal in goals:
+        for goal in {*goals, *self.standings}:
             standing = self.standings[goal]
             self.demand(standing.over, f"{goal} has not ended")
             for place in self.implied[goal]:
@@ -331,5 +341,16 @@ def place_of(message: Message) -> str:
             return f"lw.v1.effect.default.{goal}.{step}.{attempt}.{role}#"
         case Timer(goal=goal, id=id_):
             return f"lw.v1.timer.default.{goal}.{id_}"
+        case Goal(goal=goal):
+            return goal_place(goal)
+        case Result(goal=goal, step=step, attempt=attempt):
+            return f"lw.v1.result.default.{goal}.{step}.{attempt}"
+        case Cancel(goal=goal):
+            return f"lw.v1.ctl.default.{goal}"
         case _:
             raise AssertionError(f"nobody sends {type(message).__name__}")
+
+
+def goal_place(goal: str) -> str:
+    """Return what stands for a goal that was submitted: the intake forgets it."""
+    return f"goal {goal}"

@@ -335,7 +335,13 @@ def leaves_of(error: BaseException) -> list[BaseException]:
 
 def orchestrator(design: Loop, hands: int) -> Callable[[Process], Act]:
     """Return what an orchestrator's process does."""
-    return lambda _: lambda bus, stopping: Orchestrator(bus, {design.name: design}, hands=hands).run(stopping)
+    loops = {each.name: each for each in (design, *LOOPS) if each is design or each.name in loops_below(design)}
+    return lambda _: lambda bus, stopping: Orchestrator(bus, loops, hands=hands).run(stopping)
+
+
+def loops_below(design: Loop) -> set[str]:
+    """Return the loops of the goals that steps are."""
+    return {step.loop for step in design.steps if step.loop}
 
 
 def workplace(role: str) -> Callable[[Process], Act]:

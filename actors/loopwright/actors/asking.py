@@ -90,7 +90,8 @@ def waited_for(standing: Standing) -> list[tuple[Token, int, Token]]:
     found: list[tuple[Token, int, Token]] = []
     for doing in standing.doing:
         for attempt in doing.under_way:
-            roles = (standing.maker_of(doing, attempt.lane),) if attempt.phase is Phase.WORKING else attempt.waiting
+            makers = () if doing.subloop else (standing.maker_of(doing, attempt.lane),)
+            roles = makers if attempt.phase is Phase.WORKING else attempt.waiting
             found += [(doing.step, attempt.number, role) for role in roles if role in standing.loop.people]
     return found
 

@@ -164,7 +164,8 @@ class Children:
         with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WORDS):
             for goal in self._open():
                 log.info("goal.called_off", child=goal)
-                await Run(self._bus, goal).cancel(f"{self._order.goal}, on whose behalf it was submitted, has ended.")
+                why = f"{self._order.goal}, on whose behalf it was submitted, does not wait for it any more."
+                await Run(self._bus, goal).cancel(why, serves=self._order.goal)
 
     def _open(self) -> list[GoalId]:
         """Return the goals of which we have not heard the end."""

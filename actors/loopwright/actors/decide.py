@@ -6,6 +6,7 @@ record can be acted on again after a crash, and the repeated sends are refused a
 A goal goes on like this. It is opened, and planned where the loop has a planner; of the steps of a plan those are under
 way that wait for no other. The baseline is judged where the loop asks for it. Then attempts at each step are made, up
 to `width` of them under way, of which one is made and the others are judged; or all lanes of a race at once (`racing`).
+A worker makes it, or a goal of another loop does (`subgoals`).
 When a bound is reached no attempt is begun any more, and the goal ends when those under way are settled, for they may
 yet succeed; a step that is stuck ends it as soon as its own are. A deadline, a cancellation, a role that nobody serves
 or a failure that nothing will mend ends it at once. An attempt that is accepted ends its step as soon as every earlier
@@ -17,10 +18,7 @@ answer to an attempt that is settled) leads to no decision at all.
 from collections.abc import Iterator
 from datetime import datetime
 
-from pydantic import ValidationError
-from pydantic_core import to_json
-
-from loopwright.actors import racing
+from loopwright.actors import racing, subgoals
 from loopwright.actors.events import (
     Advanced,
     Began,
@@ -35,19 +33,18 @@ from loopwright.actors.events import (
     Planned,
     Produced,
     Replanned,
-    came_with,
 )
 from loopwright.actors.evolve import evolve, fold
-from loopwright.actors.fingerprint import of_failure, of_output
 from loopwright.actors.loop import Loop, unknown_loop
+from loopwright.actors.meaning import hear_result, hear_verdict
 from loopwright.actors.outcome import outcome_of
 from loopwright.actors.phases import Phase
-from loopwright.actors.plan import PLAN, Plan
 from loopwright.actors.standing import Standing
 from loopwright.actors.stopping import (
     Stop,
     called_off,
     deadline_reached,
+    is_waited_for,
     no_role,
     reason_to_replan,
     reason_to_stop,
@@ -59,13 +56,10 @@ from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
     TEXT,
     Allowance,
-    Brief,
     Cancel,
     Due,
     Ended,
     Evaluation,
-    Failure,
-    FailureClass,
     Goal,
     Message,
     Output,
@@ -75,14 +69,9 @@ from loopwright.bus.messages import (
     StopReason,
     Timer,
 )
-from loopwright.bus.misfit import misfit
 
 DEADLINE = "deadline"
 BASELINE = 0
-HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage", "aside", "untrusted")
-"""What a decision keeps of a verdict; what it says in words stays where it is."""
-OF_THE_GOAL = frozenset(StopReason(each) for each in ("tokens", "cost", "tool_calls", "steps", "attempts"))
-"""Reasons that a goal has as a whole; the others are one step's."""
 MAKERS_ALONE = {"best": None, "hint": "", "model": None, "tried": None}
 """What an evaluator is not told: it judges each attempt by itself."""
 
@@ -156,64 +145,6 @@ def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, .
             return (), None
 
 
-def hear_result(standing: Standing, result: Result, seq: int) -> tuple[Event, ...]:
-    """Return what a worker's result means, if the attempt waits for one."""
-    attempt = standing.attempt(result.attempt)
-    if attempt is None or attempt.phase is not Phase.WORKING:
-        return ()
-    if result.failure is not None:
-        told = {"attempt": attempt.number, "seq": seq, **came_with(result)}
-        return (Failed.of(step=standing.place, failure=result.failure, **told),)
-    if standing.step == PLAN:
-        return (hear_plan(standing.loop, result, seq),)
-    made = of_output(result.output)
-    told = {"size": result.size, "made": made, **came_with(result)}
-    return (Produced.of(step=standing.place, attempt=attempt.number, **told),)
-
-
-def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
-    """Return what a planner's result means: the steps, or that it is no plan."""
-    try:
-        plan = Plan.model_validate_json(to_json(result.output))
-    except ValidationError as error:
-        why = misfit(error, whole="it")
-    else:
-        why = next((flaw.said for flaw in (*plan.flaws(), *loop.flaws_of_steps(plan.steps))), "")
-        if not why:
-            return Planned(attempt=result.attempt, steps=plan.steps, **came_with(result))
-    failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {why}")
-    return Failed(attempt=result.attempt, failure=failure, seq=seq, **came_with(result))
-
-
-def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Event, ...]:
-    """Return what an evaluator's verdict means, if the attempt waits for that evaluator."""
-    attempt = standing.attempt(verdict.attempt)
-    if attempt is None:
-        return ()
-    if attempt.phase is Phase.WORKING and was_handed(standing, verdict):
-        brief = verdict.made or Brief()
-        told = {"size": brief.size, "made": brief.made, **came_with(brief)}
-        made = Produced.of(step=standing.place, attempt=attempt.number, handed=True, **told)
-        return (made, opinion(standing, verdict, seq))
-    return (opinion(standing, verdict, seq),) if verdict.judge in attempt.waiting else ()
-
-
-def was_handed(standing: Standing, verdict: Evaluation) -> bool:
-    """Tell whether an evaluator speaks of a result that went straight to it."""
-    told = verdict.made is not None or verdict.failure is not None
-    return told and verdict.judge == standing.judge_of(standing)
-
-
-def opinion(standing: Standing, verdict: Evaluation, seq: int) -> Event:
-    """Return what a verdict means that is waited for."""
-    if verdict.failure is not None:
-        told = {"judge": verdict.judge, "seq": seq, **came_with(verdict)}
-        return Failed.of(step=standing.place, attempt=verdict.attempt, failure=verdict.failure, **told)
-    kept = {name: getattr(verdict, name) for name in HEARD}
-    found = "" if verdict.passed else of_failure(verdict.judge, verdict.feedback)
-    return Judged.of(step=standing.place, **kept, found=found, seq=seq)
-
-
 def told(standing: Standing, event: Event) -> Story:
     """Return an event, and where the goal stands then."""
     return (event,), evolve(standing, event)
@@ -242,21 +173,21 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> Story:
         if stop is not None and (escalated := rung_for(standing, stop)):
             return escalate(standing, escalated, at)
     if stop is not None:
-        return told(standing, Over(outcome=outcome_of(standing, stop, at)))
+        return end(standing, stop, at)
     may_spend = not standing.under_way or not standing.room.is_empty
     return racing.begin(standing) if racing.may_begin(standing) and may_spend else wait
 
 
-def is_waited_for(standing: Standing, stop: Stop) -> bool:
-    """Tell whether attempts are under way that may yet succeed: in the step that is stuck, or else in any."""
-    if stop.reason in OF_THE_GOAL:
-        return any(doing.under_way for doing in standing.doing)
-    return len(standing.under_way) > 0
+def end(standing: Standing, stop: Stop, at: datetime) -> Story:
+    """Return the end of a goal, with that of the goals that its steps are."""
+    return told(
+        standing, Over(outcome=outcome_of(standing, stop, at), below=subgoals.goals_of(standing, standing.doing))
+    )
 
 
 def next_steps(standing: Standing, at: datetime) -> Story:
     """Return what goes on to the next steps of the plan; attempts at this one that are under way come too late."""
-    advanced = told(standing, Advanced.of(step=standing.place))
+    advanced = told(standing, Advanced.of(step=standing.place, below=subgoals.goals_of(standing, (standing,))))
     return after(advanced, take_up(advanced[1], at))
 
 
@@ -264,7 +195,7 @@ def take_up(standing: Standing, at: datetime) -> Story:
     """Return what to do about the steps in which nothing is under way: they are new, or wait for others to settle."""
     why = standing.course.blocked(standing.bounds.fan_out) if standing.course else ""
     if why:
-        return told(standing, Over(outcome=outcome_of(standing, Stop(StopReason.ERROR, why), at)))
+        return end(standing, Stop(StopReason.ERROR, why), at)
     if standing.is_met:
         return go_on(standing, None, at)
     story: Story = (), standing
@@ -292,7 +223,8 @@ def escalate(standing: Standing, escalated: Escalated, at: datetime) -> Story:
 def replanned(standing: Standing, why: str) -> Story:
     """Return what it means that the goal is planned anew: it leaves all that is under way."""
     left = racing.call_off(standing, standing.doing)
-    return after(left, told(left[1], Replanned(step=standing.place, why=why)))
+    below = subgoals.goals_of(left[1], left[1].doing)
+    return after(left, told(left[1], Replanned(step=standing.place, why=why, below=below)))
 
 
 def rung_for(standing: Standing, stop: Stop) -> Escalated | None:
@@ -324,13 +256,20 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
                     yield from orders(there, event, output)
             case CalledOff():
                 yield from racing.calls_to_stop(standing, event)
+                yield from subgoals.call_off(standing, event.below)
             case Over():
                 yield Ended(goal=standing.goal.goal, outcome=event.outcome)
+                yield from subgoals.answer(standing.goal, event.outcome)
+                yield from subgoals.call_off(standing, event.below)
+            case Advanced() | Replanned():
+                yield from subgoals.call_off(standing, event.below)
             case _:
                 pass
 
 
-def orders(standing: Standing, event: Began | Produced | Judged | Failed, output: Output | None) -> Iterator[StepOrder]:
+def orders(
+    standing: Standing, event: Began | Produced | Judged | Failed, output: Output | None
+) -> Iterator[StepOrder | Goal]:
     """Return what is ordered where an attempt at the step at hand has moved."""
     match event:
         case Began(attempt=0):
@@ -345,7 +284,7 @@ def orders(standing: Standing, event: Began | Produced | Judged | Failed, output
             pass
 
 
-def ordered_anew(standing: Standing) -> Iterator[StepOrder]:
+def ordered_anew(standing: Standing) -> Iterator[StepOrder | Goal]:
     """Yield the orders for all that is under way."""
     for there in filter(None, [standing.at(doing.step) for doing in standing.doing]):
         for attempt in there.under_way:
@@ -361,9 +300,12 @@ def wants_acceptance(standing: Standing, event: Judged | Failed) -> bool:
     return attempt is not None and attempt.phase is Phase.ACCEPTING
 
 
-def work(standing: Standing, attempt: int) -> StepOrder:
-    """Return the order to make a result."""
-    return order(standing, attempt, left(standing, attempt)).but(to=standing.judge_of(standing))
+def work(standing: Standing, attempt: int) -> StepOrder | Goal:
+    """Return the order to make a result, or the goal that makes it."""
+    share = left(standing, attempt)
+    if standing.subloop is not None:
+        return subgoals.sub_goal(standing, attempt, share)
+    return order(standing, attempt, share).but(to=standing.judge_of(standing))
 
 
 def order(standing: Standing, attempt: int, share: Allowance | None) -> StepOrder:
@@ -407,14 +349,3 @@ def evaluation(standing: Standing, attempt: int, judge: str, output: Output | No
     to = standing.judge_of(standing)
     addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output, "to": to}
     return order(standing, attempt, share).but(**MAKERS_ALONE | addressed)
-
-
-def unreadable_result(goal: str, step: str, attempt: int, why: str) -> Result:
-    """Return what an unreadable result counts as: its place is taken, so nothing better can come."""
-    return Result(goal=goal, step=step, attempt=attempt, failure=Failure(kind=FailureClass.UNREADABLE, message=why))
-
-
-def unreadable_evaluation(goal: str, step: str, attempt: int, judge: str, why: str) -> Evaluation:
-    """Return what an unreadable evaluation counts as."""
-    failure = Failure(kind=FailureClass.UNREADABLE, message=why)
-    return Evaluation(goal=goal, step=step, attempt=attempt, judge=judge, passed=False, score=0.0, failure=failure)

@@ -42,7 +42,8 @@ def steps(loop: Loop) -> Iterator[str]:
     yield 'subgraph work["steps, side by side where they wait for no other"]'
     for step in resolved(loop.steps):
         number, role = numbers[step.name], named(loop, step.role or loop.work)
-        shape = ("[[", "]]") if step.each else ("[", "]")
+        shape = ("[[", "]]") if step.each else ("{{", "}}") if step.loop else ("[", "]")
+        role = f"a goal of {step.loop}" if step.loop else role
         each = f", for each of {step.each}" if step.each else ""
         told = f"{step.name}<br/>{role}{each}{raced(loop, step)}{judged(loop, step)}"
         yield f'    step{number}{shape[0]}"{told}"{shape[1]}'

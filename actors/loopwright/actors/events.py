@@ -138,6 +138,8 @@ class CalledOff(Frozen):
     attempt: int
     roles: tuple[Token, ...]
     """Whose workers are at work on it."""
+    below: tuple[Token, ...] = ()
+    """The goals that are called off with it."""
 
 
 class Accounted(Frozen):
@@ -172,6 +174,8 @@ class Replanned(Frozen):
     event: Literal["replanned"] = "replanned"
     step: Token | None = None
     why: str
+    below: tuple[Token, ...] = ()
+    """The goals that are called off with what is left."""
 
 
 class Advanced(Frozen):
@@ -179,6 +183,8 @@ class Advanced(Frozen):
 
     event: Literal["advanced"] = "advanced"
     step: Token | None = None
+    below: tuple[Token, ...] = ()
+    """The goals that are called off, since they come too late."""
 
 
 class Over(Frozen):
@@ -186,6 +192,8 @@ class Over(Frozen):
 
     event: Literal["over"] = "over"
     outcome: Outcome
+    below: tuple[Token, ...] = ()
+    """The goals of its steps that are called off with it."""
 
 
 def came_with(said: Result | Brief | Evaluation) -> dict[str, Any]:

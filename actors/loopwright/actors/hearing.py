@@ -7,7 +7,6 @@ of that attempt, told by its subject, and the goal goes on.
 from collections.abc import Mapping
 from datetime import datetime
 
-from loopwright.actors.decide import unreadable_evaluation, unreadable_result
 from loopwright.actors.events import Event, Opened, Over
 from loopwright.actors.evolve import evolve
 from loopwright.actors.loop import unknown_loop
@@ -18,7 +17,18 @@ from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import read_at, read_goal
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Cancel, Due, Evaluation, Goal, Message, Result, Status, StopReason
+from loopwright.bus.messages import (
+    Cancel,
+    Due,
+    Evaluation,
+    Failure,
+    FailureClass,
+    Goal,
+    Message,
+    Result,
+    Status,
+    StopReason,
+)
 from loopwright.bus.names import is_token
 from loopwright.bus.subjects import Subject
 
@@ -53,6 +63,17 @@ def stand_in(delivery: Delivery, why: str) -> Message | None:
     if subject.kind == "result":
         return unreadable_result(*place, why)
     return unreadable_evaluation(*place, subject["judge"], why)
+
+
+def unreadable_result(goal: str, step: str, attempt: int, why: str) -> Result:
+    """Return what an unreadable result counts as: its place is taken, so nothing better can come."""
+    return Result(goal=goal, step=step, attempt=attempt, failure=Failure(kind=FailureClass.UNREADABLE, message=why))
+
+
+def unreadable_evaluation(goal: str, step: str, attempt: int, judge: str, why: str) -> Evaluation:
+    """Return what an unreadable evaluation counts as."""
+    failure = Failure(kind=FailureClass.UNREADABLE, message=why)
+    return Evaluation(goal=goal, step=step, attempt=attempt, judge=judge, passed=False, score=0.0, failure=failure)
 
 
 def why_unexpected(standing: Standing, answer: Result | Evaluation) -> str:

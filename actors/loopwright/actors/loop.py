@@ -131,7 +131,8 @@ class Loop(Design):
 
     def parts(self) -> Iterator[tuple[Path, Token]]:
         """Yield every role, and where the design names it."""
-        yield ("work",), self.work
+        if not self.steps or any(step.loop is None for step in self.steps):
+            yield ("work",), self.work
         if self.plan:
             yield ("plan",), self.plan
         yield from ((("makers", place), role) for place, role in enumerate(self.makers))
@@ -160,6 +161,10 @@ class Loop(Design):
             yield Flaw(("bounds", "attempts"), why)
         yield from flaws_between(self.steps)
         yield from self.flaws_of_steps(self.steps)
+        for place, step in enumerate(self.steps):
+            if step.loop == self.name:
+                why = f"{step.name} is done by a goal of {self.name}, and that by another, without end."
+                yield Flaw(("steps", place, "loop"), why)
         if self.steps and self.plan:
             yield Flaw(("steps",), f"the plan is either here or made by {self.plan}.")
         if (self.plan or self.steps) and self.baseline:
@@ -174,6 +179,9 @@ class Loop(Design):
             if step.role is not None and step.role not in makers:
                 why = f"{step.role} is not among the roles that make results{meant(step.role, makers)}"
                 yield Flaw((*where, "role"), why)
+            if step.loop is not None and (step.role is not None or isinstance(step.race, tuple)):
+                why = f"{step.name} is done by a goal of the loop {step.loop}, so no role and no model is named here."
+                yield Flaw((*where, "loop"), why)
             yield from self._flaws_in(step.race, (*where, "race"), step.role or self.work)
             yield from flaws_of_panel(step, self.panel, judging, where)
 

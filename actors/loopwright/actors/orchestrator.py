@@ -7,7 +7,7 @@ refuse what is there already.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import anyio
@@ -15,7 +15,7 @@ import structlog
 
 from loopwright.actors.asking import ASKED, asked, by_default, give, reminders, timer_id, waited_for
 from loopwright.actors.dead import bury
-from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
+from loopwright.actors.decide import DEADLINE, left, open_goal, sends, turn
 from loopwright.actors.errors import NoWayOn, Retriable
 from loopwright.actors.events import Event
 from loopwright.actors.evolve import fold
@@ -28,11 +28,12 @@ from loopwright.actors.loop import Loop
 from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
 from loopwright.actors.standing import Standing
+from loopwright.actors.subgoals import sub_goal, under_way
 from loopwright.actors.suspects import Suspects
 from loopwright.actors.unserved import UNSERVED
 from loopwright.bus.connection import BODY, Bus, delivery_id
 from loopwright.bus.effects import Effect
-from loopwright.bus.errors import GuardLost, Unreadable
+from loopwright.bus.errors import GuardLost, IntakeFull, Unreadable
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Cancel, Due, Ended, Evaluation, Goal, Message, Output, Result, StepOrder, Timer
 from loopwright.bus.presence import ORCHESTRATOR
@@ -49,6 +50,10 @@ EARLY = 30
 """Times that a client's word is handed out while its goal is not on record: it may overtake the goal."""
 EARLY_PAUSE = 0.5
 """Seconds between two of them."""
+SUBMIT = "submit-"
+"""What the id of the timer begins with at which a goal is submitted again."""
+FULL_PAUSE = 0.5
+"""Seconds between two times that a goal is submitted while the intake is full."""
 INLINE = 32 * 1024
 """Bytes of a result up to which it goes to its evaluators in their orders; a larger one they read themselves."""
 
@@ -138,11 +143,16 @@ class Orchestrator:
             message = stand_in(delivery, str(error))
         if isinstance(message, Due) and message.id.startswith(ASKED):
             return await self._answer_for(message, delivery)
+        if isinstance(message, Due) and message.id.startswith(SUBMIT):
+            await self._submit_again(message, delivery_id(delivery))
+            return False
         goal = str(getattr(message, "goal", ""))
         if message is None or await self._turn(goal, delivery, message):
             return False
         if isinstance(message, Cancel) and delivery.deliveries < EARLY:
             return True
+        if isinstance(message, Cancel) and message.serves:
+            return False  # it was never submitted: the intake was full as long as it was wanted
         await bury(self._bus, delivery, f"nothing is on record for the goal {goal}", role="orchestrator")
         return False
 
@@ -272,8 +282,35 @@ class Orchestrator:
                 await self._bus.publish(subject, message, id=f"{subject}-{message.phase.value}", cause=cause)
             case Timer():
                 await self._bus.set_timer(message)
+            case Goal():
+                await self._submit(message, cause)
+            case Result(goal=goal, step=step, attempt=attempt):
+                subject = Subject.of("result", ns=ns, goal=goal, step=step, attempt=attempt)
+                await self._bus.publish_first(subject, message, id=str(subject), cause=cause)
+            case Cancel(goal=goal):
+                subject = Subject.of("ctl", ns=ns, goal=goal)
+                await self._bus.publish(subject, message, id=f"{goal}-not-waited-for", cause=cause)
             case _:
                 raise AssertionError(f"nobody sends {type(message).__name__}")
+
+    async def _submit(self, goal: Goal, cause: str) -> None:
+        """Submit a goal that is a step of another; where the intake is full, the broker says when to try again."""
+        subject = Subject.of("goal", ns=self._bus.ns, loop=goal.loop)
+        try:
+            await self._bus.publish(subject, goal, id=goal.goal, cause=cause)
+        except IntakeFull:
+            log.info("goal.later", child=goal.goal)
+            serves = goal.parent.goal if goal.parent else goal.goal
+            at = datetime.now(UTC) + timedelta(seconds=FULL_PAUSE)
+            await self._bus.set_timer(Timer(goal=serves, id=f"{SUBMIT}{goal.goal}", at=at))
+
+    async def _submit_again(self, due: Due, cause: str) -> None:
+        """Submit a goal that found the intake full, if it is still waited for."""
+        standing = await self._where_it_stands(due.goal)
+        for there, attempt in under_way(standing) if standing and not standing.over else ():
+            goal = sub_goal(there, attempt, left(there, attempt))
+            if due.id == f"{SUBMIT}{goal.goal}":
+                await self._submit(goal, cause)
 
 
 def follows(standing: Standing, events: tuple[Event, ...], output: Output | None, at: datetime) -> tuple[Message, ...]:

@@ -34,6 +34,10 @@ class Manner(Design):
     """The roles whose evaluators run something, among those that the loop has."""
     vote: Vote | None = None
     """How many of its judges must pass a result."""
+    loop: Token | None = None
+    """The loop of a goal that does it, instead of a role: what that goal comes to is the step's result. Its input is
+    the step's, or else that of the goal it serves, with what the step needs as `before`; on a further attempt also with
+    the `best` so far, and a `hint` where there is one."""
 
     @property
     def own(self) -> "Manner | None":

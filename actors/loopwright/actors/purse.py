@@ -113,25 +113,31 @@ def remaining(left: Allowance, usage: Usage, aside: Allowance | None) -> Allowan
 
 
 def share_for_a_goal(left: Allowance, committed: Usage, limits: Limits) -> Allowance:
-    """Return what an attempt sets aside for a goal of its own: what the goal's limits name, as far as that is there.
-
-    Of what they do not name it is half of what is left, so that neither the attempt nor its next goal goes without.
+    """Return what an attempt sets aside for a goal of its own; see `shares`.
 
     Raises:
         StepFailed: nothing is left of something.
     """
-    spent, shares = spent_in(committed), dict[str, float]()
+    share = shares(left, committed, limits)
+    if gone := next((what for what in Purse.model_fields if getattr(share, what) == 0), ""):
+        raise StepFailed(FailureClass.SPENT, f"nothing is left of the {gone.replace('_', ' ')} for a goal of its own")
+    return share
+
+
+def shares(left: Allowance, committed: Usage, limits: Limits) -> Allowance:
+    """Return what the limits of a goal name, as far as it is there once so much is committed.
+
+    Of what they do not name it is half of what is left, so that neither the attempt nor its next goal goes without.
+    """
+    spent, told = spent_in(committed), dict[str, float]()
     for what in Purse.model_fields:
         there, named = getattr(left, what), getattr(limits, what)
         if there is None:
             continue
-        free = there - getattr(spent, what)
-        if free <= 0:
-            why = f"nothing is left of the {what.replace('_', ' ')} for a goal of its own"
-            raise StepFailed(FailureClass.SPENT, why)
+        free = max(0, there - getattr(spent, what))
         half = free / 2 if what == "cost" else (free + 1) // 2
-        shares[what] = half if named is None else min(named, free)
-    return Allowance.of(**shares)
+        told[what] = half if named is None else min(named, free)
+    return Allowance.of(**told)
 
 
 def refuse_if_spent(left: Allowance | None, spent: Usage, *, calls: bool) -> None:

@@ -8,6 +8,7 @@ from loopwright.actors.phases import Phase
 from loopwright.actors.recovery import reason_of
 from loopwright.actors.standing import Attempt, Doing, Standing
 from loopwright.actors.stopping import Stop, spent_up
+from loopwright.actors.subgoals import goals_of
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Evaluation, FailureClass, Result
 from loopwright.bus.names import Token
@@ -38,7 +39,12 @@ def may_begin(standing: Standing) -> bool:
 def call_off(standing: Standing, steps: tuple[Doing, ...]) -> tuple[tuple[Event, ...], Standing]:
     """Return what calls off every lane that is under way at some steps, of which nothing is waited for any more."""
     events = tuple(
-        CalledOff.of(step=doing.step, attempt=each.number, roles=at_work(standing, doing, each))
+        CalledOff.of(
+            step=doing.step,
+            attempt=each.number,
+            roles=at_work(standing, doing, each),
+            below=goals_of(standing, (doing.but(under_way=(each,)),)),
+        )
         for doing in steps
         for each in doing.under_way
         if each.lane
@@ -48,6 +54,8 @@ def call_off(standing: Standing, steps: tuple[Doing, ...]) -> tuple[tuple[Event,
 
 def at_work(standing: Standing, doing: Doing, attempt: Attempt) -> tuple[Token, ...]:
     """Return the roles whose workers an attempt waits for; people need no word, for they take nothing."""
+    if attempt.phase is Phase.WORKING and doing.subloop:
+        return ()
     roles = (standing.maker_of(doing, attempt.lane),) if attempt.phase is Phase.WORKING else attempt.waiting
     return tuple(role for role in roles if role not in standing.loop.people)
 

@@ -109,6 +109,11 @@ class Doing(Frozen):
     """The generator has nothing left to try, as far as it has heard; a verdict that comes in may change that."""
     accepted: bool = False
 
+    @property
+    def subloop(self) -> Token | None:
+        """The loop of the goals that do it, where no role does."""
+        return None if self.manner is None else self.manner.loop
+
 
 FRESH = Doing()
 
@@ -233,9 +238,11 @@ class Standing(Doing):
     def judge_of(self, doing: Doing) -> Token | None:
         """Return the evaluator that results at a step go to straight away; None where orchestrators hear them first.
 
-        They do where several evaluators look at one, where people make or judge it, and where several attempts are made
-        at once.
+        They do where several evaluators look at one, where people make or judge it, where a goal makes it, and where
+        several attempts are made at once.
         """
+        if doing.subloop is not None:
+            return None
         evaluators, people = self.panel_of(doing).everybody, self.loop.people
         if len(evaluators) != 1 or self.ways(doing) > 1 or (self.loop.plan and doing.step == PLAN):
             return None

@@ -17,6 +17,8 @@ MADE_TWICE = 2
 """A circle of outputs is one when it was run through twice: what was made before was made again, step for step."""
 FAILED_THRICE = 3
 """A circle of failures with outputs that differ may be chance, where there are few ways to fail."""
+OF_THE_GOAL = frozenset(StopReason(each) for each in ("tokens", "cost", "tool_calls", "steps", "attempts"))
+"""Reasons that a goal has as a whole; the others are one step's."""
 ADVICE = {
     StopReason.PLATEAU: "Do something other than what was tried.",
     StopReason.OSCILLATION: "What mends one thing breaks the other: look for a change that does both.",
@@ -93,6 +95,13 @@ def reason_to_stop(standing: Standing) -> Stop | None:
     if standing.failures >= standing.bounds.failures:
         return failing(standing)
     return stuck(standing) or spent_up(standing)
+
+
+def is_waited_for(standing: Standing, stop: Stop) -> bool:
+    """Tell whether attempts are under way that may yet succeed: in the step that is stuck, or else in any."""
+    if stop.reason in OF_THE_GOAL:
+        return any(doing.under_way for doing in standing.doing)
+    return len(standing.under_way) > 0
 
 
 def stuck(standing: Standing) -> Stop | None:

@@ -29,7 +29,8 @@ def roles_waited_for(standing: Standing) -> tuple[Token, ...]:
     for doing in standing.doing:
         for attempt in doing.under_way:
             working = attempt.phase is Phase.WORKING
-            roles.update(dict.fromkeys((standing.maker_of(doing, attempt.lane),) if working else attempt.waiting))
+            makers = () if doing.subloop else (standing.maker_of(doing, attempt.lane),)
+            roles.update(dict.fromkeys(makers if working else attempt.waiting))
     return tuple(role for role in roles if role not in standing.loop.people)
 
 

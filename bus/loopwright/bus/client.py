@@ -115,11 +115,11 @@ class Run:
         if await self._bus.last(decisions_on(self._bus.ns, self.goal)) is None:
             raise GoalUnknown(self.goal)
 
-    async def cancel(self, why: str = "") -> None:
-        """Call the goal off; a goal that has ended stays as it is."""
+    async def cancel(self, why: str = "", *, serves: str = "") -> None:
+        """Call the goal off; a goal that has ended stays as it is. It `serves` a goal where that does so."""
         subject = Subject.of("ctl", ns=self._bus.ns, goal=self.goal)
         await self._bus.publish(
-            subject, Cancel(goal=self.goal, why=why), id=f"{self.goal}-cancel-{secrets.token_hex(8)}"
+            subject, Cancel(goal=self.goal, why=why, serves=serves), id=f"{self.goal}-cancel-{secrets.token_hex(8)}"
         )
 
 

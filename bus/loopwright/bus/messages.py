@@ -203,6 +203,8 @@ class Cancel(Message):
     kind: Literal["cancel"] = "cancel"
     goal: Token
     why: Text = ""
+    serves: str = ""
+    """The goal on whose behalf this one was worked on, where that is what ends it; it may never have been submitted."""
 
 
 class Timer(Message):

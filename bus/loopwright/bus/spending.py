@@ -75,3 +75,5 @@ class Parent(Message):
     """What it has set aside: the goal's bounds are no higher. None: nobody counts."""
     until: datetime | None = None
     """When it ends itself, by the broker's clock: the goal ends no later."""
+    answers: bool = False
+    """Whether the goal is the attempt, so that its end is the attempt's result."""

@@ -50,6 +50,28 @@ class App:
             elif worker.judges != judges:
                 kinds = ("a worker, and an evaluator", "an evaluator, and a worker")
                 yield Flaw(place, f"the role {role} is served by {kinds[worker.judges]} belongs here.")
+        yield from self._flaws_of_goals(loop)
+
+    def _flaws_of_goals(self, loop: Loop) -> Iterator[Flaw]:
+        """Yield the steps whose loop nobody here has, or whose goals would have goals without end."""
+        for number, step in enumerate(loop.steps):
+            place = ("steps", number, "loop")
+            if step.loop is None or step.loop == loop.name:
+                continue
+            if step.loop not in self.loops:
+                yield Flaw(place, f"there is no loop {step.loop}{meant(step.loop, sorted(self.loops))}")
+            elif loop.name in self._below(step.loop):
+                yield Flaw(place, f"a goal of {step.loop} has goals of {loop.name}, and they have others, without end.")
+
+    def _below(self, name: str) -> set[str]:
+        """Return the loops of the goals that a goal of a loop has, and those have, as far as it is known here."""
+        found, new = set[str](), [name]
+        while new:
+            loop = self.loops.get(new.pop())
+            steps = {step.loop for step in loop.steps if step.loop} if loop else set()
+            new += steps - found
+            found |= steps
+        return found
 
 
 def load(modules: Sequence[str], files: Sequence[Path] = ()) -> App:

@@ -16,6 +16,7 @@ from loopwright.actors.ladder import in_words as rung_in_words
 from loopwright.actors.outcome import has_plan
 from loopwright.actors.plan import WORK
 from loopwright.actors.standing import Standing
+from loopwright.actors.subgoals import goals_of
 from loopwright.actors.unserved import is_made, nobody_serves, roles_needed, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
@@ -266,12 +267,12 @@ def steps_of(standing: Standing) -> dict[str, JsonValue]:
 
 
 async def waiting_on(bus: Bus, standing: Standing) -> dict[str, JsonValue]:
-    """Return the roles whose answers a goal waits for, and what is missing where nobody serves one."""
+    """Return the roles and goals whose answers a goal waits for, and what is missing where nobody serves a role."""
     standing = await with_what_was_handed(bus, standing)
     roles = roles_waited_for(standing)
     missing = await unserved(bus, roles_needed(standing))
     people = list(dict.fromkeys(role for _, _, role in waited_for(standing)))
-    told: dict[str, JsonValue] = {"waiting_on": ", ".join([*roles, *people])}
+    told: dict[str, JsonValue] = {"waiting_on": ", ".join([*roles, *people, *goals_of(standing, standing.doing)])}
     if people:
         told["asked"] = f"`loopwright ask {standing.goal.goal}` shows what {', '.join(people)} is asked."
     return told | ({"missing": " ".join(map(nobody_serves, missing))} if missing else {})
@@ -328,7 +329,7 @@ def sums_in_words(tokens: int, cost: float, calls: int, steps: int) -> str:
     """Return sums that are not zero."""
     named = ((f"{tokens:,} tokens", tokens), (f"${cost:.4f}", cost), (f"{calls:,} tool calls", calls))
     told = [words for words, value in (*named, (f"{steps:,} steps", steps)) if value]
-    return ", ".join(told) or "nothing"
+    return ", ".join(words.removesuffix("s") if words.startswith("1 ") else words for words in told) or "nothing"
 
 
 def shown_by(outcome: Outcome) -> str:

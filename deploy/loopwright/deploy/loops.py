@@ -36,6 +36,7 @@ def check(files: Sequence[Path], modules: Sequence[str], as_json: bool) -> int:
 def unserved(loops: Sequence[Written], modules: Sequence[str]) -> Iterator[Fault]:
     """Yield the roles of loops that nobody in these modules serves as they ask for it."""
     app = load(modules)
+    app.loops |= {each.loop.name: each.loop for each in loops}
     for each in loops:
         for flaw in app.flaws(each.loop):
             yield each.fault(flaw.path, flaw.said)

@@ -3,11 +3,24 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any, cast
 
 import anyio
 import pytest
 
-from loopwright.actors import Bounds, Loop, Orchestrator, Step, Worker, Workplace, worker
+from loopwright.actors import (
+    Attempt,
+    Bounds,
+    Loop,
+    Orchestrator,
+    PlannedStep,
+    Step,
+    Verdict,
+    Worker,
+    Workplace,
+    evaluator,
+    worker,
+)
 from loopwright.bus import Bus, Limits, Outcome, Run, StopReason, Trajectory
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.effects import Effect, EffectPhase
@@ -148,3 +161,57 @@ async def test_a_goal_below_ends_with_the_goal_that_it_serves(bus: Bus, way: str
     expected = StopReason.CANCELLED if way == "it is called off" else StopReason.DEADLINE
     assert reasons[0] is expected
     assert reasons[1] in {expected, StopReason.CANCELLED}
+
+
+@worker("outline")
+async def outline(step: Step[object]) -> dict[str, Any]:
+    """Write a plan of which one step is a goal for each item of another's."""
+    return {"steps": [{"name": "list"}, {"name": "square", "each": "list", "loop": "squares"}, {"name": "sum"}]}
+
+
+@worker("compute")
+async def compute(step: Step[dict[str, Any]]) -> Any:
+    """Make the list, and in the end the sum."""
+    return [2, 3, 4] if step.order.step == "list" else sum(cast(list[int], step.order.before))
+
+
+@worker("multiply")
+async def multiply(step: Step[dict[str, int]]) -> int:
+    """Square a number; the first time it is wrong."""
+    number = step.input["task"]
+    return number * number if step.attempt > 1 else 0
+
+
+@evaluator("positive")
+async def positive(attempt: Attempt[Any, Any]) -> Verdict:
+    """Pass what is not nothing."""
+    return Verdict(passed=bool(attempt.output), score=float(bool(attempt.output)))
+
+
+SUMS = Loop(name="sums", plan="outline", work="compute", judges=("positive",), bounds=Bounds(deadline=30))
+SQUARES = Loop(name="squares", work="multiply", judges=("positive",))
+
+
+async def test_the_steps_of_a_plan_may_be_goals_of_another_loop(bus: Bus) -> None:
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        workers = (outline, compute, multiply, positive)
+        tasks.start_soon(serving, bus, workers, stopping, SUMS, SQUARES)
+        outcome = await end_of(await Goals(bus).submit("sums", {}, goal="g1"))
+        stopping.set()
+    below = [each for each in await ends(bus) if each.goal != "g1"]
+    assert (outcome.reason, outcome.best, outcome.attempts) == (StopReason.ACCEPTED, 29, 6)
+    assert sorted(cast(int, each.best) for each in below) == [4, 9, 16]
+    assert [each.attempts for each in below] == [2, 2, 2]
+    assert outcome.usage.steps == sum(each.steps for each in below) == 12
+
+
+async def test_a_step_has_failed_whose_loop_nobody_has(bus: Bus) -> None:
+    stopping = anyio.Event()
+    lost = Loop(name="lost", work="compute", judges=("positive",), steps=(PlannedStep(name="a", loop="nowhere"),))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serving, bus, (compute, positive), stopping, lost)
+        outcome = await end_of(await Goals(bus).submit("lost", {}, goal="g1"))
+        stopping.set()
+    assert outcome.reason is StopReason.REJECTED
+    assert "a goal of the loop nowhere, ended with the reason rejected: There is no loop named nowhere" in outcome.why
