@@ -33,7 +33,7 @@ from loopwright.actors.rerunning import Came, is_unfinished, orders_in, rerun
 from loopwright.bus import Bus, Trajectory, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.forks import Fork, ForkPoint
-from loopwright.bus.messages import Evaluation, FaultClass, Status, StepOrder, Usage
+from loopwright.bus.messages import Evaluation, FaultClass, Limits, Status, StepOrder, Usage
 from loopwright.bus.portable import Portable, put_back, taken_out
 from loopwright.deploy.apps import App, AppRefused, load
 from loopwright.deploy.embedded import embedded_server
@@ -59,7 +59,7 @@ async def with_replay(bus: Bus, record: GoalRecord, blame: Blame, confirm: Confi
     if confirm.swap is None and fault.fault is FaultClass.EVALUATOR:
         return with_confirmation(blame, await judged_by_acceptance(bus, record, fault, app))
     swap = exchanged(record, app, confirm.swap) if confirm.swap else usual(record, app, fault)
-    place, bounds = await place_on(bus, record, fault), record.bounds.under(swap.limits)
+    place, bounds = await place_on(bus, record, fault, swap), record.bounds.under(swap.limits)
     click.echo(
         f"loopwright: {place.goal} goes on from {place.seq} with {swap.said}: {bounds_in_words(bounds)}", err=True
     )
@@ -90,7 +90,7 @@ async def confirmed(
     """
     refuse_if_open(record)
     refuse_unserved(swapped.loop or record.loop, swapped.app)
-    point = await place_on(bus, record, fault)
+    point = await place_on(bus, record, fault, swapped)
     told: dict[str, Any] = {"swapped": swapped.said, "at": point.seq, "about": swapped.is_about(fault)}
     if await does_the_same(bus, record, fault, swapped):
         why = f"{swapped.said} does all of it as it was done, by the same calls"
@@ -142,13 +142,16 @@ def refuse_unserved(loop: Loop, app: App) -> None:
         raise AppRefused(f"Nobody here serves {', '.join(missing)}. Name the module of the goal's workers with --app.")
 
 
-async def place_on(bus: Bus, record: GoalRecord, fault: Fault) -> ForkPoint:
+async def place_on(bus: Bus, record: GoalRecord, fault: Fault, swapped: Swapped) -> ForkPoint:
     """Return the place from which to go on, as other messages on the record speak of it.
+
+    Other limits matter to the last attempt only, and all before it counts as it is.
 
     Raises:
         NoWayOn: nothing was tried, or what is at fault was tried for another goal, of which this is a fork.
     """
-    seq, goal = place_before(record, fault), record.goal.goal
+    last = fault.model_copy(update={"attempt": None})
+    seq, goal = place_before(record, fault if swapped.limits == Limits() else last), record.goal.goal
     entries = await Trajectory(bus, goal, prefix=await prefix_of(bus, goal)).so_far()
     found = next((each for each in entries if each.seq == seq), None)
     if found is None:

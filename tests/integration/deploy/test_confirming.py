@@ -26,7 +26,7 @@ from loopwright.actors.parting import parting
 from loopwright.bus import Bus, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.forks import Fork
-from loopwright.bus.messages import FaultClass, Json
+from loopwright.bus.messages import FaultClass, Json, Limits
 from loopwright.bus.portable import put_back
 from loopwright.bus.subjects import LOOP
 from loopwright.deploy.apps import App, AppRefused
@@ -129,6 +129,11 @@ async def test_a_goal_goes_on_from_its_fault_with_a_sound_component_and_nothing_
     worse = App(APP.loops, {**APP.workers, "calc": wrong})
     stays, _ = await confirmed(bus, record, fault, Swapped("calc of worse", FaultClass.AGENT, "calc", worse), None)
     assert (stays.said, stays.because) == (Said.REFUTED, "the failure stays: it ends as failed (attempts)")
+    more = replace(SOUND, app=APP, whose=FaultClass.LOOP, limits=Limits(attempts=3))
+    CALLS.clear()
+    longer, _ = await confirmed(bus, record, fault.model_copy(update={"attempt": 1}), more, None)
+    assert longer.said is Said.UNKNOWN
+    assert [call for call in CALLS if call.startswith("attempt")] == ["attempt 2 of g", "attempt 3 of g"]
     async with connect_bus(server.url, ns=KEPT_IN) as there:
         await put_back(there, kept)
         other = await read_record(there, kept.goal)
