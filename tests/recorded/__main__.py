@@ -79,11 +79,13 @@ async def even(attempt: Attempt[Wanted, int]) -> Verdict:
 
 BOUNDS = Bounds(attempts=8, failures=2, unserved=1)
 GUESSING = Loop(name="guessing", work="guess", judges=("near",), bounds=BOUNDS)
+RACES = (PlannedStep(name="first", race=3), PlannedStep(name="second", judges=("even",)))
 LOOPS = (
     GUESSING,
     GUESSING.model_copy(update={"name": "from-the-start", "baseline": True}),
     GUESSING.model_copy(update={"name": "hidden", "judges": ("even",), "acceptance": "near"}),
     GUESSING.model_copy(update={"name": "planned", "plan": "outline"}),
+    GUESSING.model_copy(update={"name": "raced", "steps": RACES, "evaluators": ("even",), "bounds": Bounds()}),
     GUESSING.model_copy(update={"name": "halving", "work": "halve", "judges": ("even",)}),
     GUESSING.model_copy(update={"name": "forsaken", "work": "nobody"}),
 )
@@ -92,6 +94,7 @@ GOALS: dict[str, tuple[str, Json]] = {
     "out-of-reach": ("guessing", {"number": -1}),
     "met-with-a-plan": ("planned", {"number": 2}),
     "met-after-false-successes": ("hidden", {"number": 4}),
+    "met-after-races": ("raced", {"number": 5}),
     "tool-breaks": ("halving", {"number": 7}),
     "judged-from-the-start": ("from-the-start", {"number": 2}),
     "cannot-be-read": ("guessing", {"number": "many"}),

@@ -8,7 +8,7 @@ from loopwright.actors.design import Design, Flaw, Path, meant
 from loopwright.actors.ladder import HINT, HINT_AND_REPLAN, Ladder, OtherRole
 from loopwright.actors.person import Person
 from loopwright.actors.plan import PlannedStep, flaws_between, flaws_of_panel
-from loopwright.actors.race import Race, flaws_of_race, lanes_of
+from loopwright.actors.race import Race, flaws_of_race
 from loopwright.actors.recovery import FIXED, RECOVERIES, Recovery
 from loopwright.actors.voting import Panel, Vote
 from loopwright.bus.messages import Allowance, FailureClass, Limits, Seconds
@@ -194,7 +194,7 @@ class Loop(Design):
         """Yield what is wrong with the race that every step is."""
         yield from self._flaws_in(self.race, ("race",), self.work)
         if self.race is not None and self.bounds.width > 1:
-            why = f"a race has its {len(lanes_of(self.race))} lanes under way and no others: leave the width out."
+            why = "the lanes of a race are under way together, and no other attempts: leave the width out."
             yield Flaw(("bounds", "width"), why)
 
     def _flaws_of_people(self) -> Iterator[Flaw]:

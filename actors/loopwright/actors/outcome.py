@@ -101,10 +101,12 @@ def accepted_sentence(standing: Standing) -> str:
     witness = "its evaluators" if has_several_panels(standing) else standing.loop.panel.in_words()
     if checked_by_acceptance(standing):
         witness += " and the acceptance evaluator"
+    others = standing.called_off
+    named = f"{others} other attempts came too late and were" if others > 1 else "another attempt came too late and was"
+    lost = f"; {named} called off" if others else ""
     if has_plan(standing):
-        return f"Every step of its plan passed {witness}."
-    first = f", the first of {standing.called_off + 1} side by side" if standing.called_off else ""
-    return f"Attempt {attempt} passed {witness}{first}."
+        return f"Every step of its plan passed {witness}{lost}."
+    return f"Attempt {attempt} passed {witness}{lost}."
 
 
 def has_several_panels(standing: Standing) -> bool:

@@ -31,7 +31,7 @@ def kind_of(race: object) -> str:
 
 
 type Race = Annotated[
-    Annotated[int, Field(ge=LEAST, le=MOST), Tag("counted")] | Annotated[tuple[Lane, ...], Tag("named")],
+    Annotated[int, Field(ge=LEAST, le=MOST, strict=True), Tag("counted")] | Annotated[tuple[Lane, ...], Tag("named")],
     Discriminator(kind_of),
 ]
 """So many lanes, or what each of them is."""

@@ -61,7 +61,7 @@ def test_the_first_that_is_accepted_wins_whatever_its_number_and_the_rest_are_ca
         CalledOff(step="work", attempt=2, roles=("strong",)),
     )
     assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
-    assert told.outcome.why == "Attempt 3 passed every evaluator, the first of 3 side by side."
+    assert told.outcome.why == "Attempt 3 passed every evaluator; 2 other attempts came too late and were called off."
     assert told.outcome.evidence == {"called_off": 2, "under_way": 0}
     assert told.outcome.set_aside is not None
     assert told.outcome.set_aside.tokens == 60, "nobody has said yet what they took"
@@ -236,7 +236,7 @@ def flaws_of(**parts: Any) -> list[tuple[tuple[Any, ...], str]]:
         ({"race": 4, "bounds": {"attempts": 3}}, ("race",), "4 attempts are made side by side, and 3 may be made"),
         ({"race": [{"role": "strnog"}, {}]}, ("race", 0, "role"), "did you mean strong?"),
         ({"race": [{"modell": "a"}, {}]}, ("race", "named", 0, "modell"), "did you mean model?"),
-        ({"race": 2, "bounds": {"width": 3}}, ("bounds", "width"), "2 lanes under way and no others"),
+        ({"race": 2, "bounds": {"width": 3}}, ("bounds", "width"), "no other attempts: leave the width out"),
         ({"race": 2, "people": {"code": Person(within=9)}}, ("race",), "code is a person"),
         ({"steps": [{"name": "a", "race": 40}]}, ("steps", 0, "race", "counted"), "less than or equal to 16"),
         ({"steps": [{"name": "a", "race": [{"role": "x"}, {}]}]}, ("steps", 0, "race", 0, "role"), "x is not among"),
@@ -295,7 +295,9 @@ def test_a_step_is_judged_by_whom_it_names_and_else_by_whom_the_loop_names() -> 
         ["style", "facts"],
     ]
     assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
-    assert told.outcome.why == "Every step of its plan passed its evaluators."
+    assert told.outcome.why == (
+        "Every step of its plan passed its evaluators; another attempt came too late and was called off."
+    )
 
 
 def test_a_plan_that_names_judges_nobody_has_is_no_plan() -> None:
