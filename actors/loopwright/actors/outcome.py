@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from loopwright.actors.course import finished
+from loopwright.actors.plan import PLAN
 from loopwright.actors.purse import EMPTY
 from loopwright.actors.standing import Doing, Standing
 from loopwright.actors.stopping import Stop
@@ -138,6 +139,8 @@ def unverified(standing: Standing) -> str:
 def not_passed(standing: Standing, doing: Doing) -> str:
     """Return what nobody has passed at a step under way; its name, where there is a plan."""
     at = f" at {doing.step}" if has_plan(standing) else ""
+    if doing.step == PLAN and standing.loop.plan:
+        return "It was not planned."
     if doing.best is None:
         return f"Nothing was accepted{at}." if at else ""
     found = f": {', '.join(doing.best.without)} did not pass it" if doing.best.without else ""

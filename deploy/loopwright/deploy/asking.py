@@ -145,6 +145,7 @@ def facts(question: Asked) -> dict[str, JsonValue]:
         "task": order.task,
         "before": order.before,
         "output": question.output,
+        "untrusted": order.untrusted,
     }
 
 
@@ -176,6 +177,8 @@ def in_words(question: Asked) -> str:
     about = f"step {question.order.step}, attempt {question.order.attempt}"
     told = [f"{role} is asked {what} by {goal} ({about}), {left} left:"]
     told += [visible(json.dumps(subject_of(question), ensure_ascii=False, indent=2)), ""]
+    if question.order.untrusted:
+        told += ["Nobody vouches for all of this: text of others, such as a web page, went into it.", ""]
     if question.order.judge is not None:
         told += ["It was asked for with:", visible(json.dumps(question.order.input, ensure_ascii=False, indent=2)), ""]
     return "\n".join([*told, *(f"loopwright {word} {goal} {digest}" for word in words)])

@@ -15,6 +15,7 @@ from loopwright.actors.faults import (
     read_record,
     why_of,
 )
+from loopwright.actors.plan import WORK
 from loopwright.bus import Bus
 from loopwright.bus.client import wait_until_known
 from loopwright.deploy.exits import Exit
@@ -87,7 +88,8 @@ def in_words(blame: Blame) -> Iterator[str]:
     if hidden > 0:
         yield f"{'attempts':>10}  {hidden} more went wrong before these"
     for fault in blame.faults[-SHOWN:]:
-        yield f"{f'attempt {fault.attempt}':>10}  {charged(fault)}: {first_line(fault.because)}"
+        at = f"attempt {fault.attempt}" if fault.step in {"", WORK} else f"{fault.step}, attempt {fault.attempt}"
+        yield f"{at:>10}  {charged(fault)}: {first_line(fault.because)}"
 
 
 def replayed(found: Confirmation) -> str:

@@ -104,7 +104,8 @@ def drawn(board: Board, seconds: float, where: str) -> Group:
     facts.add_row("goal", f"{board.goal}  {board.loop}  {board.status}  {seconds:.1f} s")
     facts.add_row("attempts", f"{board.judged} judged, {board.begun} begun")
     facts.add_row("score", f"{score(board.score)} now, {score(board.best)} best{baseline(board, ', {} as it was')}")
-    facts.add_row("curve", Text(sparkline(board.curve) or " ", style="green"))
+    if board.curve:
+        facts.add_row("curve", Text(sparkline(board.curve), style="green"))
     facts.add_row("spend", spend(board))
     if board.false_successes:
         facts.add_row("false", f"{board.false_successes} passed its evaluators and failed acceptance")
@@ -113,7 +114,10 @@ def drawn(board: Board, seconds: float, where: str) -> Group:
     if board.waiting and not board.busy and board.outcome is None:
         waits = ", ".join(f"{role} ({count})" for role, count in sorted(board.waiting.items()))
         facts.add_row("waiting on", Text(waits, style="yellow"))
+    for role in sorted(board.people & board.waiting.keys()) if board.outcome is None else ():
+        facts.add_row("asked", Text(f"`loopwright ask {board.goal}` shows what {role} is asked.", style="yellow"))
     for role in board.unserved:
         facts.add_row("missing", Text(nobody_serves(role), style="red"))
-    facts.add_row("bus", Text(where, style="dim"))
+    if where:
+        facts.add_row("bus", Text(where, style="dim"))
     return Group(facts)

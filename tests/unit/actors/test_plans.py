@@ -33,6 +33,7 @@ def test_one_attempt_is_too_few_for_a_plan_and_is_refused_before_anybody_plans()
         "It takes 2 attempts at least, one at its plan, and one at each step of it; the budget was 1."
     )
     assert told.outcome.evidence["least"] == 2
+    assert told.outcome.unverified == "It was not planned."
 
 
 def test_a_loop_that_allows_fewer_attempts_than_it_has_steps_is_refused() -> None:

@@ -1,6 +1,6 @@
 """How a person is shown whose fault it was."""
 
-from loopwright.actors.faults import Confirmation, blame_of
+from loopwright.actors.faults import Blame, Confirmation, Fault, blame_of
 from loopwright.actors.faults.confirming import with_confirmation
 from loopwright.actors.faults.fault import Said
 from loopwright.bus.messages import FailureClass, FaultClass, Status, StopReason, Usage
@@ -58,3 +58,9 @@ def test_a_goal_that_was_met_names_nobody_but_shows_what_went_wrong_on_the_way()
     assert list(in_words(blame_of(quiet.ended(StopReason.ACCEPTED, Status.COMPLETED))))[1:] == [
         "     fault  nothing went wrong"
     ]
+
+
+def test_a_fault_is_told_with_its_step_where_there_may_be_several() -> None:
+    fault = Fault(fault=FaultClass.AGENT, confidence=0.9, who="author", step="report", attempt=2, because="It broke.")
+    blame = Blame(goal="g1", fault=fault, faults=(fault,))
+    assert list(in_words(blame))[-1] == "report, attempt 2  agent author, confidence 0.90: It broke."

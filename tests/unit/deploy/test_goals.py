@@ -1,8 +1,10 @@
 """What an entry on record says to a person."""
 
 from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from loopwright.actors import Loop, PlannedStep
 from loopwright.actors.decide import open_goal
@@ -26,7 +28,7 @@ from loopwright.bus.messages import (
 from loopwright.deploy.board import Board
 from loopwright.deploy.goals import called_off, in_words, race_of, row_in_words, sentence_of, spent_in_words, steps_of
 from loopwright.deploy.listing import row_of
-from loopwright.deploy.screen import line
+from loopwright.deploy.screen import drawn, line
 from loopwright.deploy.verbs.goal import submit
 
 SUBJECT = Subject.of("effect", ns="default", goal="g1", step="work", attempt=2, role="support")
@@ -144,3 +146,18 @@ def test_what_was_spent_says_what_nobody_has_heard_of() -> None:
     assert spent_in_words(Outcome(**told, set_aside=aside)) == (
         "2 steps; nobody has heard what was spent of another 900 tokens, $2.5000, 8 tool calls, which were set aside"
     )
+
+
+def test_the_screen_leaves_out_what_there_is_nothing_of_and_says_how_to_look_at_what_a_person_is_asked() -> None:
+    order = StepOrder(goal="g1", loop="shop", step="work", attempt=1, role="boss", judge="boss")
+    board = Board(goal="g1", people=frozenset({"boss"}), pending={("work", 1, "boss"): order})
+    shown = Console(width=100, record=True, file=StringIO())
+    shown.print(drawn(board, 1, ""))
+    assert [row.split()[0] for row in shown.export_text().splitlines()] == [
+        "goal",
+        "attempts",
+        "score",
+        "spend",
+        "waiting",
+        "asked",
+    ]

@@ -41,7 +41,8 @@ def why_of(record: GoalRecord, blame: Blame) -> str:
     outcome = record.outcome
     if outcome is None:
         return f"{record.goal.goal} has not ended: {so_far(blame)}"
-    ended = f"{outcome.goal} ended as {outcome.status.value} ({outcome.reason.value}): {outcome.why.strip()}"
+    why = outcome.why.strip()
+    ended = f"{outcome.goal} ended as {outcome.status.value} ({outcome.reason.value}): {why}{stop_behind(why)}"
     if outcome.status is Status.COMPLETED:
         return f"{ended} {after_all(record, outcome)}".strip()
     if outcome.status is Status.CANCELED:
@@ -49,6 +50,11 @@ def why_of(record: GoalRecord, blame: Blame) -> str:
     if blame.fault is None:
         return f"{ended} {STOPPED.get(outcome.reason, MEND[FaultClass.UNKNOWN])}"
     return f"{ended} {charge(blame.fault)} {advice(outcome, blame.fault)}"
+
+
+def stop_behind(text: str) -> str:
+    """Return the full stop that a text lacks which is to be a sentence."""
+    return "" if not text or text.endswith((".", "!", "?", "…")) else "."
 
 
 def so_far(blame: Blame) -> str:

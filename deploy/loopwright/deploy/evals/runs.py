@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from loopwright.bus.errors import LoopwrightError
+from loopwright.bus.misfit import misfit
 from loopwright.bus.names import Token, is_token
 from loopwright.deploy.evals.trials import Trial
 
@@ -142,7 +143,7 @@ def read_lines(text: str, path: Path) -> Run:
         for number, line in enumerate(rest, start=2):  # noqa: B007 - told below
             trial = Trial.model_validate_json(line)
             trials[trial.case, trial.repetition] = trial  # one that was judged anew stands again, further on
-    except (ValidationError, ValueError) as error:
-        why = str(error).splitlines()[0]
+    except ValueError as error:
+        why = misfit(error, whole="it") if isinstance(error, ValidationError) else str(error).splitlines()[0]
         raise RunRefused(f"{path}:{number}: this is no run of a suite: {why}") from None
     return Run(heading=heading, trials=tuple(trials.values()))

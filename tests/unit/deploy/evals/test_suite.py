@@ -112,7 +112,7 @@ def test_a_run_that_is_not_there_or_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunUnknown, match=r"nothing is known of the run r1: there is no .*r1\.jsonl"):
         find_run("r1", tmp_path)
     (tmp_path / "r1.jsonl").write_text(HEADING.model_dump_json() + "\n{}\n")
-    with pytest.raises(RunRefused, match=r"r1\.jsonl:2: this is no run of a suite"):
+    with pytest.raises(RunRefused, match=r"r1\.jsonl:2: this is no run of a suite: case: Field required"):
         find_run("r1", tmp_path)
 
 
