@@ -36,7 +36,7 @@ class Halt:
         self.scope = anyio.CancelScope()
         self.why = ""
         self.name = ""
-        """The tool or the model that it was about to call, where it was one."""
+        """The tool or the model that it was about to call, or the goal that is not on record here, where it was one."""
 
     async def __call__(self, why: str, name: str = "") -> Never:
         """Stop the handler for good."""
@@ -63,6 +63,8 @@ class Recalled(Holding):
         claims = (Place(each.call, each.occurrence) for each in effects if each.phase is EffectPhase.CLAIMED)
         self._unknown = {place for place in claims if place not in ended}
         """Calls of which nobody knows how they ended."""
+        self.submitted = {each.key for each in effects if each.what == "goal"}
+        """The goals that the attempt has submitted."""
         self.made = 0
         """Calls that were answered out of the record so far."""
 

@@ -209,6 +209,9 @@ def rerun_of(asked: Asked, came: Came, **told: Any) -> Rerun:
 def halted(asked: Asked, recalled: Recalled, halt: Halt) -> Rerun:
     """Return what came of a handler that was stopped at something of which the record does not tell."""
     failure, ahead = failure_of(asked), recalled.next_call
+    if halt.name in recalled.submitted:
+        why = f"the goal {halt.name} that it has submitted is not on record here, and was not exported with it"
+        return rerun_of(asked, Came.UNTOLD, now=why)
     if ahead is None and failure is not None and was_cut_off(failure, halt.name):
         return rerun_of(asked, Came.SAME)
     call = recalled.made + 1

@@ -9,6 +9,7 @@ from typing import Never
 
 from loopwright.bus.blobs import Blobs, digest
 from loopwright.bus.connection import LEASE, Bus
+from loopwright.bus.ends import Ends
 from loopwright.bus.errors import BusError
 from loopwright.bus.inbox import Inbox
 from loopwright.bus.messages import Message
@@ -16,8 +17,8 @@ from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject, decisions_on
 from loopwright.bus.wire import Headers
 
-type Refuse = Callable[[str], Awaitable[Never]]
-"""Told what somebody is about to write; it never comes back."""
+type Refuse = Callable[[str, str], Awaitable[Never]]
+"""Told what somebody is about to write, and which goal is not on record here, if that is why; it never comes back."""
 type Recognise = Callable[[str, bytes], Awaitable[bool]]
 """Told a goal's id and what is to be published as it, tells whether that was published then."""
 
@@ -34,7 +35,7 @@ async def recognised(goal: str, data: bytes) -> bool:
     return True
 
 
-async def refused(what: str) -> Never:
+async def refused(what: str, goal: str = "") -> Never:
     """Raise for what is about to be written."""
     raise NothingWritten(what)
 
@@ -57,12 +58,21 @@ class Aside(Blobs):
         return self._aside[name] if name in self._aside else await self._there.get(name)
 
 
+class OnRecord(Ends):
+    """The ends of goals where all of them lie in the past: nothing is overheard, and the record is looked at."""
+
+    def may_have_ended(self, goal: str) -> bool:
+        """Tell that a goal may have ended."""
+        return True
+
+
 class Hindsight(Bus):
     """A bus that is only read, as it was at a moment; it holds nothing that would have to be closed."""
 
     def __init__(self, bus: Bus) -> None:
         self.__dict__.update(bus.__dict__)
         self.blobs = Aside(bus.blobs)
+        self.ends = OnRecord(bus.nc, bus.ns)
         self.refuse: Refuse = refused
         """What is done about a write."""
         self.recognise: Recognise = recognised
@@ -91,19 +101,17 @@ class Hindsight(Bus):
         parsed = Subject.parse(subject)
         goal = headers.get("Nats-Msg-Id", "") if parsed.kind == "goal" else ""
         if not goal:
-            return await self.refuse(f"writes on {subject}")
+            return await self.refuse(f"writes on {subject}", "")
         known = await super().last(decisions_on(self.ns, goal))
         if known is None:
-            return await self.refuse(
-                f"submits the goal {goal} of the loop {parsed['loop']}, which is not on record here"
-            )
+            return await self.refuse(f"submits the goal {goal} of {parsed['loop']}, which is not on record here", goal)
         if not await self.recognise(goal, data):
-            return await self.refuse(f"submits the goal {goal} with another input")
+            return await self.refuse(f"submits the goal {goal} with another input", "")
         return known.seq
 
     async def consumer(self, stream: str, name: str, filters: list[str], *, lease: float = LEASE) -> Inbox:
         """Open nothing that would stay behind."""
-        return await self.refuse(f"serves the consumer {name}")
+        return await self.refuse(f"serves the consumer {name}", "")
 
     def shout(self, subject: Subject, message: Message) -> None:
         """Say nothing."""
