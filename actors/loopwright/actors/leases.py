@@ -1,8 +1,5 @@
 """Holds on deliveries that are kept for as long as somebody works on them: all of one actor by one task."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import anyio
 import structlog
 from nats.errors import Error as NatsError
@@ -16,20 +13,31 @@ BEAT = LEASE / 3
 """Seconds between two signs of life."""
 
 
+class Kept:
+    """Keeps the lease on a delivery while the body runs."""
+
+    __slots__ = ("_delivery", "_held")
+
+    def __init__(self, held: dict[Delivery, None], delivery: Delivery) -> None:
+        self._held = held
+        self._delivery = delivery
+
+    def __enter__(self) -> None:
+        self._held[self._delivery] = None
+
+    def __exit__(self, *_: object) -> None:
+        del self._held[self._delivery]
+
+
 class Leases:
     """The deliveries that an actor works on."""
 
     def __init__(self) -> None:
         self._held: dict[Delivery, None] = {}
 
-    @contextmanager
-    def kept(self, delivery: Delivery) -> Iterator[None]:
+    def kept(self, delivery: Delivery) -> "Kept":
         """Keep the lease on a delivery while the body runs and `keep` does."""
-        self._held[delivery] = None
-        try:
-            yield
-        finally:
-            del self._held[delivery]
+        return Kept(self._held, delivery)
 
     def count(self) -> int:
         """Return how many they are."""

@@ -10,7 +10,7 @@ A message that is taken for the first time costs nothing, so whoever dies of it 
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 
 import anyio
 import structlog
@@ -34,6 +34,9 @@ ALONE = 4
 LAST_WORDS = 1.0
 """Seconds to take our name off the list while we are being cancelled."""
 
+UNSUSPECTED = nullcontext("")
+"""Has a message in hand that was never handed out before."""
+
 type Takers = tuple[Taker, ...]
 
 
@@ -50,16 +53,16 @@ class Suspects:
         """What tells this process from every other, its predecessors in the same container included."""
         return self._me.process
 
-    @asynccontextmanager
-    async def in_hand(self, delivery: Delivery) -> AsyncIterator[str]:
+    def in_hand(self, delivery: Delivery) -> AbstractAsyncContextManager[str]:
         """Have a message in hand while the body runs; brings why nobody may take it any more, else nothing.
 
         Raises:
             BusUnreachable: no answer for a minute.
         """
-        if delivery.deliveries == 1:
-            yield ""
-            return
+        return UNSUSPECTED if delivery.deliveries == 1 else self._taken_again(delivery)
+
+    @asynccontextmanager
+    async def _taken_again(self, delivery: Delivery) -> AsyncIterator[str]:
         lost = await self._lost(delivery)
         if len(lost) >= ENOUGH:
             names = ", ".join(dict.fromkeys(each.name for each in lost))

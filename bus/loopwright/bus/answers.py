@@ -60,6 +60,22 @@ def is_unavailable(error: APIError) -> bool:
     return isinstance(error, ServiceUnavailableError) or getattr(error, "code", None) == UNAVAILABLE
 
 
+def translation(error: NatsError | OSError, server: Client | str, doing: str) -> BusUnreachable | NotPermitted:
+    """Return one of our errors for one of the NATS client's, or for a time limit of ours.
+
+    `BusUnreachable` where the `server`, a connection or an address, is silent, gone, or not ready; `NotPermitted` where
+    it refuses what we are `doing`.
+    """
+    if isinstance(error, APIError):
+        if is_unavailable(error):
+            return BusUnreachable(named(server), reason_of(error))
+        return NotPermitted(f"{doing}: {reason_of(error)}")
+    # The client has two errors for a login that is refused, one with no name of its own.
+    if isinstance(error, AuthorizationError) or "authorization" in str(error).lower():
+        return NotPermitted(doing)
+    return BusUnreachable(named(server), reason_of(error))
+
+
 @contextmanager
 def translated(server: Client | str, doing: str) -> Iterator[None]:
     """Have every error of the NATS client, and our own time limits, come out as one of ours.
@@ -70,15 +86,8 @@ def translated(server: Client | str, doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except APIError as error:
-        if is_unavailable(error):
-            raise BusUnreachable(named(server), reason_of(error)) from error
-        raise NotPermitted(f"{doing}: {reason_of(error)}") from error
     except (NatsError, OSError) as error:  # a time limit of ours is an OSError, too
-        # The client has two errors for a login that is refused, one with no name of its own.
-        if isinstance(error, AuthorizationError) or "authorization" in str(error).lower():
-            raise NotPermitted(doing) from error
-        raise BusUnreachable(named(server), reason_of(error)) from error
+        raise translation(error, server, doing) from error
 
 
 async def persistently[T](nc: Client, ask: Callable[[], Awaitable[T]]) -> T:

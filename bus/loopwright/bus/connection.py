@@ -11,7 +11,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import APIError
 
-from loopwright.bus.answers import ANSWER, address_of, is_unavailable, persistently, reason_of, translated
+from loopwright.bus.answers import ANSWER, address_of, is_unavailable, persistently, reason_of, translated, translation
 from loopwright.bus.blobs import Blobs
 from loopwright.bus.ends import Ends
 from loopwright.bus.envelope import BODY as BODY  # noqa: PLC0414 - others find it here
@@ -117,19 +117,20 @@ class Bus:
 
     async def _stored(self, subject: str, data: bytes, block: bytes) -> int:
         """Have the server store a message, and return its sequence."""
-        with translated(self.nc, f"a message on {subject}"):
-            try:
-                return (await self._publisher.store(subject, data, block)).seq
-            except APIError as error:
-                if error.err_code == WRONG_SEQUENCE:
-                    raise GuardLost(subject) from None
-                if error.err_code in STREAM_FULL and subject.startswith("lw.v1.goal."):
-                    raise IntakeFull(INTAKE) from None
-                if is_unavailable(error):
-                    raise
-                raise Refused(subject, reason_of(error)) from None
-            except (MaxPayloadError, BadSubjectError) as error:
-                raise Refused(subject, reason_of(error)) from None
+        try:
+            return (await self._publisher.store(subject, data, block)).seq
+        except APIError as error:
+            if error.err_code == WRONG_SEQUENCE:
+                raise GuardLost(subject) from None
+            if error.err_code in STREAM_FULL and subject.startswith("lw.v1.goal."):
+                raise IntakeFull(INTAKE) from None
+            if is_unavailable(error):
+                raise translation(error, self.nc, f"a message on {subject}") from error
+            raise Refused(subject, reason_of(error)) from None
+        except (MaxPayloadError, BadSubjectError) as error:
+            raise Refused(subject, reason_of(error)) from None
+        except (NatsError, OSError) as error:
+            raise translation(error, self.nc, f"a message on {subject}") from error
 
     async def set_timer(self, timer: Timer) -> None:
         """Have the broker say `Due` at a time; no process of ours waits for it."""

@@ -41,13 +41,22 @@ ACK = re.compile(r"\$JS\.ACK(\.[^.]+){2,4}(\.\d+){5}(\.[^.]+)?")
 class Delivery:
     """One message in our hands; settle it once."""
 
-    __slots__ = ("_arrival", "_nc", "_place")
+    __slots__ = ("_arrival", "_nc", "_place", "deliveries", "seq", "stream", "time")
 
     def __init__(self, arrival: Arrival, nc: WireClient) -> None:
         self._arrival = arrival
         self._nc = nc
         tokens = arrival.reply.split(".")
-        self._place = tokens[2:] if len(tokens) == 9 else tokens[4:]  # newer servers name domain and account first
+        place = tokens[2:] if len(tokens) == 9 else tokens[4:]  # newer servers name domain and account first
+        self._place = place
+        self.stream = place[0]
+        """The stream that keeps it."""
+        self.deliveries = int(place[2])
+        """How often it was handed out, this time included."""
+        self.seq = int(place[3])
+        """Its place in the stream."""
+        self.time = datetime.fromtimestamp(int(place[5]) / 1e9, UTC)
+        """When the broker stored it."""
 
     @property
     def subject(self) -> str:
@@ -65,29 +74,9 @@ class Delivery:
         return self._arrival.headers
 
     @property
-    def stream(self) -> str:
-        """The stream that keeps it."""
-        return self._place[0]
-
-    @property
-    def deliveries(self) -> int:
-        """How often it was handed out, this time included."""
-        return int(self._place[2])
-
-    @property
-    def seq(self) -> int:
-        """Its place in the stream."""
-        return int(self._place[3])
-
-    @property
     def number(self) -> int:
         """Its place among what the consumer has handed out."""
         return int(self._place[4])
-
-    @property
-    def time(self) -> datetime:
-        """When the broker stored it."""
-        return datetime.fromtimestamp(int(self._place[5]) / 1e9, UTC)
 
     @property
     def waiting(self) -> int:

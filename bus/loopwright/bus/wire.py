@@ -11,6 +11,7 @@ that is sent in one turn of the event loop is written at its end, together and w
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ type Handler = Callable[["Arrival"], None]
 VERSION = b"NATS/1.0"
 BURST = 256 * 1024
 """Bytes that are written at once; more waits until the connection takes it."""
+HEADER = re.compile(r"(?:^|\r\n)([!-9;-~]+):([^\r\n]*)")
+"""A line of a header block: a name without blanks, and its value."""
 BREAKS = {ord("\r"): " ", ord("\n"): " "}
 
 
@@ -54,11 +57,7 @@ def headers_in(raw: bytes) -> Headers:
     first, _, rest = raw.partition(b"\r\n")
     if not first.startswith(VERSION):
         return {}
-    found: Headers = {}
-    for line in rest.decode(errors="replace").split("\r\n"):
-        name, colon, value = line.partition(":")
-        if colon and name.isascii() and " " not in name and "\t" not in name:
-            found[name] = value.strip()
+    found: Headers = {name: value.strip() for name, value in HEADER.findall(rest.decode(errors="replace"))}
     status = first[len(VERSION) :].strip()[:3]
     return {"Status": status.decode()} | found if status.isdigit() else found
 
