@@ -8,6 +8,7 @@ import structlog
 from pydantic import BaseModel, JsonValue
 from pydantic_core import PydanticSerializationError
 
+from loopwright.actors.effects import NOTHING
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
 from loopwright.actors.handing import handed_result
 from loopwright.actors.holding import Holding
@@ -65,9 +66,14 @@ async def answer(
 
 def accounted(said: Result | Evaluation, holding: Holding, seconds: float) -> Result | Evaluation:
     """Return an answer with all that it took, in that many seconds; the attempt's goals are counted here only."""
-    usage = at_least(said.usage, holding.spent) + holding.children.spent + Usage(worker_seconds=seconds)
-    told = {"usage": usage, "aside": holding.children.aside, "untrusted": holding.trust.untrusted}
-    return said.model_copy(update={"seconds": seconds, **told})
+    usage, children = said.usage, holding.children
+    if holding.spent != NOTHING:
+        usage = at_least(usage, holding.spent)
+    if children:
+        usage = usage + children.spent
+    usage = usage.but(worker_seconds=min(usage.worker_seconds + seconds, FIGURE))
+    told = {"usage": usage, "aside": children.aside if children else None, "untrusted": holding.trust.untrusted}
+    return said.but(seconds=seconds, **told)
 
 
 def at_least(told: Usage, recorded: Usage) -> Usage:
@@ -180,16 +186,18 @@ async def call(bus: Bus, worker: Worker, order: StepOrder, resources: object, ho
 
 def result(bus: Bus, order: StepOrder, returned: object) -> Result:
     """Return the result of what a handler returned: a model, JSON, or `Made` with its cost."""
-    made = returned if isinstance(returned, Made) else Made(output=as_json(returned))
-    told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
-    return Result(**told, output=made.output, size=made.size, usage=made.usage)
+    told: dict[str, object] = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
+    if isinstance(returned, Made):
+        return Result.of(**told, output=as_json(returned.output), size=returned.size, usage=returned.usage)
+    return Result.of(**told, output=as_json(returned))
 
 
 def evaluation(bus: Bus, order: StepOrder, verdict: Verdict, output: JsonValue) -> Evaluation:
     """Return the evaluation that a verdict makes; it speaks of the whole output unless it picks a part."""
     told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
-    pick = output if verdict.pick is None else verdict.pick
-    return Evaluation(**told, judge=order.role, made=order.made, **dict(verdict) | {"pick": pick})
+    said = dict(verdict)
+    said |= {"pick": output if verdict.pick is None else verdict.pick, "judge": order.role, "made": order.made}
+    return Evaluation(**told, **said) if verdict.model_extra else Evaluation.of(**told, **said)
 
 
 def failed(

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import cached_property
 
 import anyio
 import structlog
@@ -79,7 +80,15 @@ class Children:
         self._entry = entry
         self._look_first = look_first
         self._trust = trust
-        self._lock = anyio.Lock()
+
+    @cached_property
+    def _lock(self) -> anyio.Lock:
+        """Has one share taken at a time; most attempts take none."""
+        return anyio.Lock()
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._record.goals)
 
     @property
     def spent(self) -> Usage:

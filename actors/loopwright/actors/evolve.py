@@ -212,39 +212,40 @@ def judge(standing: Standing, event: Judged) -> Standing:
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
     found = attempt.found if event.passed or attempt.broken else together(attempt.found, event.found)
-    attempt = attempt.but(found=found, seq=event.seq)
-    return cast(standing, attempt, Ballot.of(role=event.judge, passed=event.passed, score=event.score), event.pick)
+    ballot = Ballot.of(role=event.judge, passed=event.passed, score=event.score)
+    return cast(standing, attempt, ballot, event.pick, found=found, seq=event.seq)
 
 
-def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue = None) -> Standing:
+def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue = None, **heard: str | int) -> Standing:
     """Note an evaluator's ballot; the last to speak moves the attempt, also one that cannot be saved by then."""
     ballots = (*attempt.ballots, ballot)
     panel = standing.panel
     outvoted = not ballot.passed and any(each.passed for each in attempt.ballots)
     attempt = attempt.but(
-        waiting=tuple(role for role in attempt.waiting if role != ballot.role),
+        **heard,
+        waiting=tuple([role for role in attempt.waiting if role != ballot.role]),
         ballots=ballots,
         score=panel.score(ballots),
         pick=attempt.pick if pick is None or outvoted else pick,
     )
-    standing = replaced(standing, attempt)
     if attempt.broken is not None:
+        standing = replaced(standing, attempt)
         return standing if attempt.waiting else failed(standing, attempt, attempt.broken)
     match panel.tally(ballots):
         case Tally.PASSED:
-            return passed(moved(standing, attempt.number, Mark.PASSED), attempt.number)
+            return passed(standing, attempt.but(phase=advance(attempt.phase, Mark.PASSED)))
         case Tally.REFUSED:
-            return settled(moved(standing, attempt.number, Mark.REFUSED), attempt.number)
+            return settled(standing, attempt.but(phase=advance(attempt.phase, Mark.REFUSED)))
         case _:
-            return standing
+            return replaced(standing, attempt)
 
 
-def passed(standing: Standing, number: int) -> Standing:
+def passed(standing: Standing, attempt: Attempt) -> Standing:
     """Send an attempt that its evaluators passed to the acceptance evaluator, where there is one to be asked."""
     if standing.goal.acceptance is None or standing.loop.acceptance is None:
-        return won(standing, number)
+        return won(standing, attempt)
     waiting = (standing.loop.acceptance,)
-    return replaced(standing, known(standing, number).but(waiting=waiting)).but(steps=standing.steps + 1)
+    return replaced(standing, attempt.but(waiting=waiting)).but(steps=standing.steps + 1)
 
 
 def accept(standing: Standing, attempt: Attempt, event: Judged) -> Standing:
@@ -253,8 +254,8 @@ def accept(standing: Standing, attempt: Attempt, event: Judged) -> Standing:
     rejected = event.rejected if event.passed else max(1, event.rejected)
     standing = standing.but(false_successes=standing.false_successes + rejected)
     if event.passed:
-        return won(replaced(standing, attempt.but(pick=pick, seq=event.seq)), attempt.number)
-    standing = moved(standing, attempt.number, Mark.REFUSED)
+        return won(standing, attempt.but(pick=pick, seq=event.seq))
+    advance(attempt.phase, Mark.REFUSED)
     attempt = attempt.but(found=of_failure(event.judge, ""), seq=event.seq)
     return closed(standing, attempt, measured_with(standing, attempt, scored=False))
 
@@ -272,10 +273,10 @@ def measured_with(standing: Standing, attempt: Attempt, *, scored: bool = True) 
     return standing.measured.judged(*told, standing.bounds.tolerance, attempt.lane)
 
 
-def won(standing: Standing, number: int) -> Standing:
+def won(standing: Standing, attempt: Attempt) -> Standing:
     """Make the attempt the best one, unless an earlier one was accepted: the goal is met."""
-    standing = moved(standing, number, Mark.PASSED)
-    attempt = known(standing, number)
+    advance(attempt.phase, Mark.PASSED)
+    number = attempt.number
     best = Best.of(attempt=number, score=attempt.score, pick=attempt.pick)
     if standing.accepted and standing.best and standing.best.attempt < number:
         best = standing.best
@@ -284,9 +285,9 @@ def won(standing: Standing, number: int) -> Standing:
     return dropped(standing, number, best=best, measured=measured, accepted=True, failures=0)
 
 
-def settled(standing: Standing, number: int) -> Standing:
+def settled(standing: Standing, attempt: Attempt) -> Standing:
     """Close an attempt that was judged and refused; keep it if it is the best so far."""
-    attempt = known(standing, number)
+    number = attempt.number
     standing = with_baseline(standing, attempt)
     if number == 0:
         return dropped(standing, number)
@@ -325,7 +326,7 @@ def fail(standing: Standing, event: Failed) -> Standing:
 
 def failed(standing: Standing, attempt: Attempt, failure: Failure, judge: Token | None = None) -> Standing:
     """Close an attempt that has nothing to show; neither an exhausted generator nor an empty purse is a failure."""
-    standing = moved(standing, attempt.number, Mark.FAILED)
+    advance(known(standing, attempt.number).phase, Mark.FAILED)
     if failure.kind is FailureClass.EXHAUSTED:
         exhausted = not standing.measured.round  # another lane of the race had something to try
         return dropped(standing, attempt.number, exhausted=exhausted, empty=standing.empty + 1)

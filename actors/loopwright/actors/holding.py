@@ -7,6 +7,7 @@ that its claim stands and the call may still make that one, late: the key is wha
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import anyio
@@ -79,11 +80,16 @@ class Holding:
         self.met = Met()
         """What its calls have met."""
         self.calls = Calls()
-        self._lock = anyio.Lock()
+        self._begun = False
         self._seen = 0
         self._lost = False
         self._looked = delivery > 1
         self._taken_over = delivery == 1
+
+    @cached_property
+    def _lock(self) -> anyio.Lock:
+        """Has one entry written at a time; most steps write none."""
+        return anyio.Lock()
 
     @property
     def spent(self) -> Usage:
@@ -144,7 +150,9 @@ class Holding:
             StepFailed: nobody can tell.
             Retriable: it may be told later.
         """
-        self._run, self._showing, self.calls = Run(self._record), Showing(), Calls()
+        if self._begun:
+            self._run, self._showing, self.calls = Run(self._record), Showing(), Calls()
+        self._begun = True
         for place, claim in list(self._record.claimed.items()):
             told = await what_became_of(self._tool(claim.name), claim)
             phase = EffectPhase.DONE if isinstance(told, Done) else EffectPhase.RELEASED

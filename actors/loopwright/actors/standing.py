@@ -212,8 +212,12 @@ class Standing(Doing):
 
     def panel_of(self, doing: Doing) -> Panel:
         """Return who judges what is made at a step."""
-        usual = self.loop.panel
-        return usual if doing.manner is None else doing.manner.panel(usual)
+        return self.usual_panel if doing.manner is None else doing.manner.panel(self.usual_panel)
+
+    @cached_property
+    def usual_panel(self) -> Panel:
+        """Who judges what is made at a step that does not name its own."""
+        return self.loop.panel
 
     @property
     def takes(self) -> int:

@@ -20,6 +20,7 @@ failed; else they decide without it.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
@@ -86,7 +87,7 @@ class Tally(StrEnum):
     VOID = "void"  #: too many could not judge
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Panel:
     """The evaluators of an attempt."""
 
@@ -94,7 +95,7 @@ class Panel:
     judges: tuple[Token, ...]
     vote: Vote = "all"
 
-    @property
+    @cached_property
     def everybody(self) -> tuple[Token, ...]:
         """Every role that is asked."""
         return (*self.checks, *self.judges)

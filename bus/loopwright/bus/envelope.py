@@ -5,7 +5,6 @@ The body is the message, the headers say what it is: ``ce-id`` (also ``Nats-Msg-
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple, cast
@@ -66,8 +65,7 @@ MAX_HOPS = 32
 STRUCTURED = "application/cloudevents+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What stands on the outside of a message."""
 
     id: str
@@ -75,7 +73,8 @@ class Envelope:
     goal: str = ""
     cause: str = ""
     trace: str = ""
-    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    time: datetime | None = None
+    """When it was written; None: now."""
 
     def headers(self, kind: str) -> dict[str, str]:
         """Return the headers for a message of `kind`."""
@@ -85,7 +84,7 @@ class Envelope:
             "ce-id": self.id,
             "ce-type": TYPE.format(kind),
             "ce-source": self.source,
-            "ce-time": self.time.isoformat(),
+            "ce-time": (self.time or datetime.now(UTC)).isoformat(),
             "content-type": "application/json",
         }
         if self.goal:
