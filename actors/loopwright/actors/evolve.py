@@ -65,7 +65,7 @@ def evolve(standing: Standing | None, event: Event) -> Standing:  # noqa: PLR091
         case Failed():
             return fail(there, event)
         case CalledOff():
-            return call_off(there, known(there, event.attempt), event.roles)
+            return call_off(there, known(there, event.attempt), event)
         case Escalated():
             return escalate(there, event)
         case Replanned():

@@ -4,20 +4,19 @@ Whoever is at work on one is told to stop, and says what that took. Until then a
 counts as spent: so a race is no way round a budget. When the last has spoken, what was not needed is free again.
 """
 
-from loopwright.actors.events import Accounted
+from loopwright.actors.events import Accounted, CalledOff
 from loopwright.actors.phases import Phase
 from loopwright.actors.purse import EMPTY, purse_of
 from loopwright.actors.standing import Attempt, Loser, Standing
-from loopwright.bus.names import Token
 
 
-def call_off(standing: Standing, attempt: Attempt, roles: tuple[Token, ...]) -> Standing:
-    """Take an attempt off that has lost its race."""
+def call_off(standing: Standing, attempt: Attempt, event: CalledOff) -> Standing:
+    """Take an attempt off that has lost its race; whoever is at work on it, a goal of its own too, has yet to speak."""
     under_way = tuple(each for each in standing.under_way if each is not attempt)
     told = {"is_made": attempt.phase is not Phase.WORKING, "purse": attempt.purse or EMPTY}
-    loser = Loser.of(step=standing.step, attempt=attempt.number, waiting=roles, **told)
+    loser = Loser.of(step=standing.step, attempt=attempt.number, waiting=event.roles, **told)
     called_off = standing.called_off + 1
-    losers = (*standing.losers, loser) if roles else standing.losers
+    losers = (*standing.losers, loser) if event.roles or event.below else standing.losers
     return standing.but(under_way=under_way, losers=losers, called_off=called_off)
 
 

@@ -3,31 +3,40 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from loopwright.actors.decide import sends
 from loopwright.actors.decision import Decision
 from loopwright.actors.drawing import mermaid
-from loopwright.actors.events import Accounted, Advanced, CalledOff
+from loopwright.actors.events import Accounted, Advanced, CalledOff, Forked
+from loopwright.actors.evolve import fold
+from loopwright.actors.forking import open_fork
 from loopwright.actors.ladder import OtherModel
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.measured import NEW, Measured
 from loopwright.actors.person import Person
 from loopwright.actors.plan import PlannedStep
 from loopwright.actors.race import Lane
+from loopwright.actors.subgoals import goal_of_attempt
 from loopwright.actors.unserved import roles_waited_for
+from loopwright.bus.forks import Fork
 from loopwright.bus.messages import (
+    Cancel,
     Evaluation,
     Failure,
     FailureClass,
+    Goal,
     Result,
     Status,
     StepOrder,
     StopReason,
     Usage,
 )
-from tests.unit.actors.telling import Told
+from tests.unit.actors.telling import NOON, Told
+from tests.unit.actors.test_budgets import CALL, SPENT, spend
+from tests.unit.actors.test_every_goal_ends import World
 
 LANES = (Lane(model="a"), Lane(role="strong", model="b"), Lane())
 RACE = Loop(name="race", work="code", makers=("strong",), judges=("tests",), race=3, bounds=Bounds(tokens=90))
@@ -125,6 +134,19 @@ def test_the_evaluators_of_an_attempt_that_is_called_off_speak_for_themselves() 
     assert (told.standing.losers, told.standing.usage.cost) == ((), 0.5)
 
 
+def test_a_lane_that_is_a_goal_of_its_own_is_called_off_and_what_that_took_counts() -> None:
+    told = Told(
+        STEPS.model_copy(update={"steps": (PlannedStep(name="one", loop="find", race=2), PlannedStep(name="two"))})
+    )
+    told.hears(Result(**at("one", 2), output="x"))
+    told.hears(Evaluation(**at("one", 2), judge="tests", passed=True, score=1.0))
+    (word,) = [message for message in told.sent if isinstance(message, Cancel)]
+    (loser,) = told.standing.losers
+    assert (word.goal, loser.attempt) == (goal_of_attempt("g1", "one", 1), 1)
+    told.hears(Result(**at("one", 1), failure=Failure(kind=FailureClass.POLICY), usage=Usage(tokens_in=7)))
+    assert (told.standing.losers, told.standing.usage.tokens_in, told.standing.over) == ((), 7, False)
+
+
 def test_a_loser_that_leaves_a_call_in_doubt_ends_the_goal_for_a_person_must_look() -> None:
     told = Told(STEPS)
     told.hears(Result(**at("one", 1), output="x"))
@@ -183,6 +205,55 @@ def test_a_race_stands_on_record_as_it_was_decided() -> None:
     events = told.hears(Evaluation(**at("one", 2), judge="tests", passed=True, score=1.0))
     decision = Decision(number=2, seen="LOOP-2", events=events, standing=told.standing)
     assert Decision.read(decision.record(), first) == decision
+
+
+@given(st.data(), st.integers(2, 4), st.integers(20, 200))
+@settings(max_examples=40, deadline=None)
+def test_a_race_spends_no_more_than_the_budget_and_one_call_of_each_order_in_flight_losers_included(
+    data: st.DataObject, lanes: int, tokens: int
+) -> None:
+    bounds = Bounds(tokens=tokens, cost=1.0, tool_calls=tokens, patience=99)
+    world = World(STEPS.model_copy(update={"race": lanes, "bounds": bounds}), Goal(goal="g1", loop="race"))
+    total, most = Usage(), 0
+    while world.open_orders:
+        order = world.open_orders.pop(data.draw(st.integers(0, len(world.open_orders) - 1)))
+        most = max(most, 1 + len(world.open_orders))
+        usage, refused = spend(data, order)
+        total += usage
+        said: dict[str, Any] = {"goal": "g1", "step": order.step, "attempt": order.attempt, "usage": usage}
+        said["failure"] = SPENT if refused else None
+        if order.judge is None:
+            world.say(Result(output=order.attempt, **said))
+        else:
+            score = data.draw(st.sampled_from([0.5, 1.0]))
+            world.say(Evaluation(judge=order.role, passed=score == 1.0, score=score, **said))
+    assert world.now.over, "everybody has spoken, also those who were called off"
+    assert total.tokens_in <= tokens - 1 + CALL * most
+    assert total.tool_calls <= tokens + most
+    assert total.cost <= bounds.cost + 0.1 * most
+    world.check()
+
+
+def test_a_fork_runs_the_race_on_from_where_it_was_with_the_model_that_it_names() -> None:
+    told = Told(NAMED)
+    told.tries(2, 0.5)
+    fork = Goal(goal="g2", loop="race", fork=Fork(goal="g1", seq=9, model="z"))
+    (forked, *_) = events = open_fork(fork, told.standing, None, NOON)
+    after = fold(None, events)
+    assert after is not None
+    orders = [each for each in sends(after, events) if isinstance(each, StepOrder)]
+    assert isinstance(forked, Forked)
+    assert [(each.attempt, each.lane, each.model) for each in orders] == [(1, 1, "z"), (3, 3, "z")]
+
+
+def test_what_losers_of_another_goal_may_have_spent_counts_as_spent_in_its_fork() -> None:
+    told = Told(STEPS)
+    told.hears(Result(**at("one", 1), output="x"))
+    told.hears(Evaluation(**at("one", 1), judge="tests", passed=True, score=1.0))
+    fork = Goal(goal="g2", loop="race", fork=Fork(goal="g1", seq=9))
+    after = fold(None, open_fork(fork, told.standing, None, NOON))
+    assert after is not None
+    assert (after.losers, after.set_aside.tokens) == ((), 45)
 
 
 # What is measured of a round
