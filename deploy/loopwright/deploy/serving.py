@@ -1,5 +1,6 @@
 """An actor process: connect, serve until a signal says stop, finish, go."""
 
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -16,6 +17,9 @@ from loopwright.deploy.apps import load
 from loopwright.tools.sandbox import SANDBOX
 
 log = structlog.get_logger()
+
+YOUNG = 20_000
+"""Objects that are made, and not gone, before Python looks for garbage among them."""
 
 type Actor = Callable[[anyio.Event], Coroutine[Any, Any, None]]
 
@@ -43,8 +47,19 @@ def workplace(bus: Bus, worker: Worker, hands: int) -> Actor:
     return Workplace(bus, worker, hands=hands).run
 
 
+def collect_seldom() -> None:
+    """Have Python look for garbage in circles less often, and never among the modules: messages leave next to none.
+
+    It took one part in twenty-five of the processor time of a busy fleet.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 20)
+
+
 async def until_told_to_stop(actors: Sequence[Actor]) -> None:
     """Run actors until a signal; the first asks them to finish, the second does not."""
+    collect_seldom()
     stopping = anyio.Event()
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as tasks:
