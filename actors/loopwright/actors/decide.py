@@ -139,7 +139,7 @@ def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, .
             return (), called_off(message, seq)
         case Due(id="deadline"):
             return (), deadline_reached(standing)
-        case Unserved(role=role) if role in roles_needed(standing):
+        case Unserved(role=role) if role in roles_needed(standing) and not racing.may_do_without(standing, role):
             return (), no_role(role, message.seconds)
         case _:
             return (), None

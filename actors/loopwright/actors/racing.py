@@ -60,6 +60,20 @@ def at_work(standing: Standing, doing: Doing, attempt: Attempt) -> tuple[Token, 
     return tuple(role for role in roles if role not in standing.loop.people)
 
 
+def may_do_without(standing: Standing, role: Token) -> bool:
+    """Tell whether only lanes of races wait for a role, each beside another under way which does not: that may win."""
+    waiting = [
+        (doing, attempt)
+        for doing in standing.doing
+        for attempt in doing.under_way
+        if role in at_work(standing, doing, attempt)
+    ]
+    return len(waiting) > 0 and all(
+        attempt.lane and any(role not in at_work(standing, doing, other) for other in doing.under_way)
+        for doing, attempt in waiting
+    )
+
+
 def last_word(standing: Standing, said: Result | Evaluation) -> tuple[tuple[Event, ...], Stop | None] | None:
     """Return what it means that somebody speaks who was called off: it is counted what that took.
 

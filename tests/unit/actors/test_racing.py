@@ -20,7 +20,7 @@ from loopwright.actors.person import Person
 from loopwright.actors.plan import PlannedStep
 from loopwright.actors.race import Lane
 from loopwright.actors.subgoals import goal_of_attempt
-from loopwright.actors.unserved import roles_waited_for
+from loopwright.actors.unserved import Unserved, roles_waited_for
 from loopwright.bus.forks import Fork
 from loopwright.bus.messages import (
     Cancel,
@@ -162,6 +162,15 @@ def test_one_lane_that_may_not_go_on_leaves_the_goal_to_the_others() -> None:
     assert not told.standing.over
     told.tries(3, 1.0)
     assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
+
+
+def test_a_lane_that_nobody_serves_ends_the_goal_only_when_no_other_is_under_way() -> None:
+    told = Told(RACE.model_copy(update={"race": (Lane(), Lane(role="strong"))}))
+    unserved = Unserved(goal="g1", role="strong", seconds=31)
+    assert told.hears(unserved) == ()
+    told.tries(1, 0.5)
+    told.hears(unserved)
+    assert told.end == (Status.FAILED, StopReason.NO_ROLE)
 
 
 def test_a_race_in_which_no_lane_may_go_on_ends_the_goal() -> None:

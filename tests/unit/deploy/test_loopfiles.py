@@ -62,7 +62,7 @@ REPORT = Loop(
     acceptance="editor",
     bounds=Bounds(attempts=7, cost=0.5),
 )
-EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "patient-repair.yaml"
+EXAMPLES = sorted((Path(__file__).parents[3] / "deploy" / "examples").glob("*-repair.yaml"))
 WOVEN = """\
 name: book
 work: write
@@ -176,9 +176,10 @@ def test_what_is_wrong_in_toml_is_told_so_too(tmp_path: Path, right: str, wrong:
     assert all(each.startswith(sentence) for each, sentence in zip(found, said, strict=True))
 
 
-def test_the_example_is_well_and_its_roles_are_served() -> None:
-    assert loops.check([EXAMPLE], ("loopwright.actors.repair",), False) == Exit.DONE
-    assert SCHEMA.is_valid(read_marked(EXAMPLE).data)
+def test_the_examples_are_well_and_their_roles_are_served() -> None:
+    assert len(EXAMPLES) == 2
+    assert loops.check(EXAMPLES, ("loopwright.actors.repair",), False) == Exit.DONE
+    assert all(SCHEMA.is_valid(read_marked(example).data) for example in EXAMPLES)
 
 
 def test_the_steps_of_a_plan_are_written_and_drawn_with_what_they_need(
