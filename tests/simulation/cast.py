@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -22,7 +23,7 @@ from loopwright.actors import (
     worker,
 )
 from loopwright.bus.messages import FailureClass
-from loopwright.tools import Done, IdempotencyKey, NotDone, Tool, tool
+from loopwright.tools import Denied, Done, IdempotencyKey, NotDone, Tool, tool
 
 BOUNDS = Bounds(attempts=3, deadline=12.0, step_timeout=3.0, patience=3, failures=2)
 FORSAKEN = Loop(
@@ -76,6 +77,14 @@ LOOPS = (
         people={"owner": Person(within=0.5, default={"number": 1})},
         bounds=BOUNDS,
     ),
+    Loop(
+        name="approved",
+        work="make",
+        judges=("near",),
+        people={"boss": Person(within=1.0, default=True), "owner": Person(within=0.5)},
+        approvers=("boss", "owner"),
+        bounds=BOUNDS,
+    ),
     FORSAKEN,
     Loop(name="hasty", work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"deadline": 0.6})),
 )
@@ -85,6 +94,10 @@ POISON = 0.1
 FAILURES = (FailureClass.TRANSIENT, FailureClass.MISUSE, FailureClass.EXHAUSTED, FailureClass.POLICY)
 
 
+type Work = tuple[str, str, str, int, int]
+"""A goal, a role, a step, the number of an attempt, and how often it was taken up again."""
+
+
 class Script:
     """What handlers do, run by run; `calm` ones only succeed, in time or too late."""
 
@@ -92,28 +105,33 @@ class Script:
         self.seed = seed
         self.calm = calm
         self.poison = poison and not calm
-        self.deaths: Counter[tuple[str, str, str, int]] = Counter()
-        """How many processes have died in a handler, by goal, role, step and attempt."""
-        self.runs: Counter[tuple[str, str, str, int]] = Counter()
-        """How often a handler was begun, by goal, role, step and attempt."""
+        self.deaths: Counter[Work] = Counter()
+        """How many processes have died in a handler."""
+        self.runs: Counter[Work] = Counter()
+        """How often a handler was begun."""
         self.shipped: Counter[str] = Counter()
         """How often something was shipped, by the key of the call."""
-        self.ship = self._shipping()
+        self.sold: Counter[str] = Counter()
+        """How often something was sold, by the key of the call; a person is to approve that."""
+        self.ship = self._selling(self.shipped, "")
+        self.sell = self._selling(self.sold, "boss")
 
-    def _shipping(self) -> Tool[str]:
+    def _selling(self, done: Counter[str], boss: str) -> Tool[str]:
         """Return a tool that changes the world outside, and can tell afterwards whether it has."""
 
-        @tool(writes="external")
         async def ship(number: int, *, key: IdempotencyKey) -> str:
-            self.shipped[key] += 1
+            done[key] += 1
             await anyio.sleep(0.02 * number)
             return key
 
-        @ship.reconcile
-        async def shipped(key: IdempotencyKey, number: int) -> Done | NotDone:
-            return Done(key) if self.shipped[key] else NotDone()
+        ship.__name__ = "sell" if boss else "ship"
+        made = tool(writes="external", approve=boss)(ship)
 
-        return ship
+        @made.reconcile
+        async def shipped(key: IdempotencyKey, number: int) -> Done | NotDone:
+            return Done(key) if done[key] else NotDone()
+
+        return made
 
     def worker(self, role: str, die: Callable[[], None]) -> Worker:
         """Return the worker of a role in one process, which `die` kills."""
@@ -127,22 +145,44 @@ class Script:
 
             return judge
 
-        @worker(role, tools=[self.ship])
+        @worker(role, tools=[self.ship, self.sell])
         async def make(step: Step[Any]) -> Any:
             dice = await self._act(role, step, die)
             if role == "plan":
                 return {"steps": [{"name": f"s{number}"} for number in range(dice.choice([1, 2]))]}
             if dice.random() < 0.5:
                 await step.call(self.ship, number=step.attempt)
+            if step.order.loop == "approved":
+                await self._sell(step, dice)
             if step.order.step == "list":
                 return ["a", "b"]
             return {"number": step.attempt}
 
         return make
 
+    async def _sell(self, step: Step[Any], dice: random.Random) -> None:
+        """Sell what people approve, and ask them what nobody may answer; maybe both at once."""
+
+        async def sell() -> None:
+            with suppress(Denied):
+                await step.call(self.sell, number=step.attempt)
+
+        async def ask() -> None:
+            with suppress(StepFailed):
+                await step.ask_person("owner", "how many?")
+
+        if dice.random() < 0.3:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(sell)
+                tasks.start_soon(ask)
+            return
+        await sell()
+        if dice.random() < 0.3:
+            await ask()
+
     async def _act(self, role: str, step: Step[Any], die: Callable[[], None]) -> random.Random:
         """Do what the dice say, and return them."""
-        place = (step.goal, role, step.order.step, step.attempt)
+        place = (step.goal, role, step.order.step, step.attempt, step.order.resumed)
         self.runs[place] += 1
         dice = random.Random(f"{self.seed} {place} {self.runs[place]}")
         deadly = self.poison and random.Random(f"{self.seed} {place}").random() < POISON

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from loopwright.actors.asking import ASKED, timer_id, waited_for
+from loopwright.actors.asking import ASKED, waited_for
 from loopwright.actors.decide import decide
 from loopwright.actors.decision import CARRIED, Decision
+from loopwright.actors.effects import Place, key_of
 from loopwright.actors.evolve import fold
 from loopwright.actors.hearing import MODELS
 from loopwright.actors.orchestrator import SUBMIT, follows
-from loopwright.actors.standing import Standing
+from loopwright.actors.standing import Pending, Standing
 from loopwright.actors.suspects import ENOUGH
 from loopwright.actors.unserved import UNSERVED, roles_needed
 from loopwright.bus.effects import Effect, EffectPhase
@@ -26,7 +27,7 @@ from tests.simulation.cast import Script
 from tests.simulation.consumers import Consumer
 from tests.simulation.store import ROLLUP, Kept, Stream
 
-ONCE = frozenset({"decision", "step", "result", "made", "eval", "event"})
+ONCE = frozenset({"decision", "step", "result", "made", "eval", "pause", "reply", "event"})
 """Kinds of which each place holds one message for ever."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -77,10 +78,12 @@ class Auditor:
         """When the broker was first told to look again who serves the roles of a goal."""
         self.waited: set[str] = set()
         """Goals that have waited for somebody's answer."""
-        self.holders: dict[str, tuple[int, str]] = {}
+        self.holders: dict[str, tuple[tuple[int, int], str]] = {}
         """Who wrote last on the effect record of an attempt: the how manieth to hold it, and its name."""
         self.called_off: set[str] = set()
         """The effect records on which it stands that another attempt has won."""
+        self.approved: set[str] = set()
+        """The keys of the calls that people have approved."""
         self.outcomes: dict[str, Ended] = {}
         self.accepted: set[str] = set()
         self.digest = 0
@@ -122,8 +125,9 @@ class Auditor:
         if subject.kind == "timer" and ROLLUP in kept.headers:
             self.forgotten(subject["goal"])
             return
-        again = kept.subject in self.there
-        self.there.add(kept.subject)
+        place = ordered_at(kept) if subject.kind in {"decision", "step"} else kept.subject
+        again = place in self.there
+        self.there.add(place)
         if subject.kind in ONCE:
             self.demand(not again, f"a second message in the place of {kept.subject}")
         self.said(subject, kept)
@@ -135,7 +139,7 @@ class Auditor:
                 record = kept.headers.get(CARRIED, "")
                 beside = json.loads(kept.data) if record else None
                 decision = Decision.read(record or kept.data, self.firsts.get(subject["goal"]), beside)
-                self.decided(subject["goal"], decision, kept.subject)
+                self.decided(subject["goal"], decision, ordered_at(kept))
             case "timer" if subject["id"] == UNSERVED:
                 self.mind(subject["goal"])
             case "effect":
@@ -144,14 +148,14 @@ class Auditor:
                 order = read_at(StepOrder, subject, kept.data, kept.headers)
                 self.demand(order.made is not None and order.to == order.role, f"{kept.subject} brings no result")
             case "step" | "timer":
-                self.sent(subject)
+                self.sent(subject, ordered_at(kept) if subject.kind == "step" else kept.subject)
             case "event":
                 self.ended(subject["goal"], read_at(Ended, subject, kept.data, kept.headers))
 
-    def sent(self, subject: Subject) -> None:
+    def sent(self, subject: Subject, there: str) -> None:
         """Look at an order or a timer; one to submit a goal again stands for the goal, until there is room for it."""
         again = subject.kind == "timer" and subject["id"].startswith(SUBMIT)
-        place = goal_place(subject["id"].removeprefix(SUBMIT)) if again else str(subject)
+        place = goal_place(subject["id"].removeprefix(SUBMIT)) if again else there
         wanted = place in self.implied.get(subject["goal"], ())
         self.demand(wanted, f"{subject} follows from no decision on record")
         self.there.add(place)
@@ -229,11 +233,14 @@ class Auditor:
             return
         late = entry.phase is EffectPhase.CLAIMED and place in self.called_off
         self.demand(not late, f"{entry.worker} claims a call on {place}, which was called off")
-        holder = self.holders.get(place, (0, ""))
-        newer = entry.phase is EffectPhase.HELD and entry.delivery > holder[0]
-        ours = (entry.delivery, entry.worker) == holder
+        holder, rank = self.holders.get(place, ((0, 0), "")), (entry.resumed, entry.delivery)
+        newer = entry.phase is EffectPhase.HELD and rank > holder[0]
+        ours = (rank, entry.worker) == holder
         self.demand(newer or ours or place not in self.holders, f"{entry.worker} writes on {place} behind {holder}")
-        self.holders[place] = entry.delivery, entry.worker
+        self.holders[place] = rank, entry.worker
+        if entry.phase is EffectPhase.APPROVED:
+            order = StepOrder(goal=entry.goal, loop="-", step=entry.step, attempt=entry.attempt, role=entry.role)
+            self.approved.add(key_of("default", order, Place(entry.call, entry.occurrence)))
 
     def ended(self, goal: str, said: Ended) -> None:
         """Look at the end of a goal."""
@@ -265,6 +272,7 @@ class Auditor:
         places = {f"lw.v1.result.default.{place}", f"lw.v1.eval.default.{place}.{role}"}
         if subject.kind != "made":
             places |= {f"lw.v1.made.default.{place}.{judge}" for judge in loop.roles}
+            places.add(f"lw.v1.pause.default.{place}.{resumed_in(kept)}")
         known = not self.there.isdisjoint(places) or goal in self.outcomes
         self.demand(known, f"{kept.subject} was let go without an answer")
 
@@ -283,17 +291,30 @@ class Auditor:
         if isinstance(message, Due) and message.id.startswith(ASKED):
             self.answered_by_default(standing, message)
         at = self.broker.date(kept.at)
-        self.demand(not decide(standing, message, at), f"{kept.subject} was let go unheard")
+        self.demand(not decide(standing, message, at, kept.seq), f"{kept.subject} was let go unheard")
 
     def answered_by_default(self, standing: Standing, due: Due) -> None:
         """Look at a time that has come at which a person should have answered: somebody has, or nobody waits."""
         makers = {doing.step: standing.maker_of(doing) for doing in standing.doing}
-        for step, number, role in waited_for(standing):
-            place = f"lw.v1.eval.default.{due.goal}.{step}.{number}.{role}"
-            if role == makers[step]:
-                place = f"lw.v1.result.default.{due.goal}.{step}.{number}"
-            ours = timer_id(step, number, role) == due.id
+        for wait in waited_for(standing):
+            place = f"lw.v1.eval.default.{due.goal}.{wait.step}.{wait.attempt}.{wait.role}"
+            if wait.digest:
+                place = f"lw.v1.reply.default.{due.goal}.{wait.step}.{wait.attempt}.{wait.digest}"
+            elif wait.role == makers[wait.step]:
+                place = f"lw.v1.result.default.{due.goal}.{wait.step}.{wait.attempt}"
+            ours = wait.timer == due.id
             self.demand(not ours or place in self.there, f"{due.id} of {due.goal} was let go, and nobody has answered")
+
+    def asked(self) -> list[tuple[str, str, int, Pending]]:
+        """Return what goals ask people in the middle of attempts, each with its goal, step and attempt."""
+        return [
+            (goal, doing.step, attempt.number, each)
+            for goal, standing in self.standings.items()
+            for doing in standing.doing
+            for attempt in doing.under_way
+            for each in attempt.pending
+            if not each.replied and not standing.over
+        ]
 
     def is_at_rest(self, goals: list[str]) -> bool:
         """Tell whether every goal has ended and nothing waits any more."""
@@ -312,7 +333,7 @@ class Auditor:
 
     def check_the_calls(self) -> None:
         """Look whether a call was made twice that changes something."""
-        often = {key: count for key, count in self.script.shipped.items() if count > 1}
+        often = {key: count for key, count in (self.script.shipped + self.script.sold).items() if count > 1}
         self.demand(not often, f"made more than once: {often}")
 
     def check_the_end(self, goals: list[str]) -> None:
@@ -325,6 +346,8 @@ class Auditor:
         if self.script.calm:
             often = {place: count for place, count in self.script.runs.items() if count > 1}
             self.demand(not often, f"done more than once where nothing goes wrong: {often}")
+        unasked = [key for key in self.script.sold if key not in self.approved]
+        self.demand(not unasked, f"sold, and nobody has approved it: {unasked}")
         for work, count in self.script.deaths.items():
             self.demand(count <= MOST, f"{work} has killed {count} processes, and was still taken")
         self.check()
@@ -333,8 +356,8 @@ class Auditor:
 def place_of(message: Message) -> str:
     """Return the subject of what a decision sends; a mark tells a call to stop from the rest of its record."""
     match message:
-        case StepOrder(goal=goal, role=role, step=step, attempt=attempt):
-            return f"lw.v1.step.default.{role}.{goal}.{step}.{attempt}"
+        case StepOrder(goal=goal, role=role, step=step, attempt=attempt, resumed=resumed):
+            return f"lw.v1.step.default.{role}.{goal}.{step}.{attempt}{again(resumed)}"
         case Ended(goal=goal):
             return f"lw.v1.event.default.{goal}"
         case Effect(goal=goal, step=step, attempt=attempt, role=role):
@@ -354,3 +377,18 @@ def place_of(message: Message) -> str:
 def goal_place(goal: str) -> str:
     """Return what stands for a goal that was submitted: the intake forgets it."""
     return f"goal {goal}"
+
+
+def resumed_in(kept: Kept) -> int:
+    """Return how often the attempt was taken up again that an order is about."""
+    return int(json.loads(kept.data or b"{}").get("resumed", 0))
+
+
+def ordered_at(kept: Kept) -> str:
+    """Return where an order stands: that of an attempt which is taken up again stands behind the one before."""
+    return kept.subject + again(resumed_in(kept))
+
+
+def again(resumed: int) -> str:
+    """Return what tells the order of an attempt that is taken up again."""
+    return f"+{resumed}" if resumed else ""

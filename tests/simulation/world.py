@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,14 +13,16 @@ from typing import cast
 import anyio
 
 from loopwright.actors import Loop, Orchestrator, Workplace
+from loopwright.actors.asking import place_of_reply
 from loopwright.bus import Bus
 from loopwright.bus.answers import ANSWER
 from loopwright.bus.blobs import Blobs, digest
 from loopwright.bus.client import Goals
-from loopwright.bus.errors import BusUnreachable, IntakeFull, Unreadable
+from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, Unreadable
 from loopwright.bus.messages import Json
 from loopwright.bus.presence import restore
 from loopwright.bus.publishing import Publisher
+from loopwright.bus.questions import Reply
 from loopwright.bus.streams import STREAMS
 from loopwright.bus.subjects import INTAKE
 from tests.simulation.broker import Broker
@@ -209,6 +212,7 @@ class World:
             else:
                 process.start()
         clients = [self.loop.create_task(self._submit(goal, at)) for at, goal in enumerate(self.goals)]
+        people = [self.loop.create_task(self._reply())] if self.design.approvers else []
         for strike in self.plan.strikes:
             self.loop.call_at(strike.at, self._strike, strike)
         self.loop.call_at(STORM, self._clear_up)
@@ -216,7 +220,7 @@ class World:
             await self._rest(clients)
         finally:
             self.is_over = True
-            await self._end(clients)
+            await self._end([*clients, *people])
         if self.plan.is_prompt:
             self.auditor.check_the_calls()
         self.auditor.check_the_end(self.goals)
@@ -272,6 +276,17 @@ class World:
                 await asyncio.sleep(0.2)
             else:
                 return
+
+    async def _reply(self) -> None:
+        """Reply as people do: to some of what is asked, now and then, and sometimes too late."""
+        dice, bus = random.Random(f"{self.plan.seed} people"), self._client("people")
+        while True:
+            await asyncio.sleep(dice.uniform(0.0, 0.8))
+            for goal, step, attempt, asked in self.auditor.asked():
+                said = Reply(goal=goal, step=step, attempt=attempt, digest=asked.digest, approved=dice.random() < 0.7)
+                if dice.random() < 0.5:
+                    with suppress(GuardLost, BusUnreachable):
+                        await bus.publish_first(place_of_reply(bus, said), said, id="reply", after=asked.asked)
 
     def _client(self, name: str) -> Bus:
         client = SimClient(self.network, name)

@@ -30,9 +30,10 @@ from loopwright.bus.messages import (
     Verdict,
 )
 from loopwright.bus.plain import plain
+from loopwright.bus.questions import Pause
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import last_said, place_of
-from loopwright.tools.errors import Misuse
+from loopwright.tools.errors import Denied, Misuse
 from loopwright.tools.symptoms import source_of
 
 log = structlog.get_logger()
@@ -41,9 +42,11 @@ LONGEST_PAUSE = 30.0
 """Seconds between two tries at most, a quarter of jitter left out."""
 
 
-async def answer(
-    bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding
-) -> Result | Evaluation | None:
+type Said = Result | Evaluation | Pause
+"""What comes of a step: an answer, or that people are asked first."""
+
+
+async def answer(bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding) -> Said | None:
     """Return what the handler says to a step, or how it failed. None: another worker holds the step now.
 
     What may succeed later is tried again here, with growing pauses, for as long as the step may take; calls that are on
@@ -64,8 +67,13 @@ async def answer(
     return accounted(said, holding, anyio.current_time() - began)
 
 
-def accounted(said: Result | Evaluation, holding: Holding, seconds: float) -> Result | Evaluation:
-    """Return an answer with all that it took, in that many seconds; the attempt's goals are counted here only."""
+def accounted(said: Said, holding: Holding, seconds: float) -> Said:
+    """Return an answer with all that it took, in that many seconds; the attempt's goals are counted here only.
+
+    Of an attempt that was laid aside only the seconds are: whatever else it took is on record, and counted at its end.
+    """
+    if isinstance(said, Pause):
+        return said.but(seconds=seconds, usage=Usage(worker_seconds=seconds))
     usage, children = said.usage, holding.children
     if holding.spent != NOTHING:
         usage = at_least(usage, holding.spent)
@@ -81,9 +89,7 @@ def at_least(told: Usage, recorded: Usage) -> Usage:
     return Usage.of(**{name: max(getattr(told, name), getattr(recorded, name)) for name in Usage.model_fields})
 
 
-async def answered(
-    bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding
-) -> Result | Evaluation:
+async def answered(bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding) -> Said:
     """Return what came of a step within its time."""
     trouble, source = "", None
     with anyio.move_on_after(order.timeout):
@@ -108,13 +114,15 @@ def too_late(order: StepOrder, trouble: str, source: Source | None) -> Failure:
     return Failure(kind=FailureClass.TIMEOUT, message=f"{order.role} took longer than {limit}", source=source)
 
 
-async def attempted(
-    bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding
-) -> Result | Evaluation:
-    """Return the handler's answer, or the failure that it raised."""
+async def attempted(bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding) -> Said:
+    """Return the handler's answer, the failure that it raised, or what it asks people."""
+    said: Said
     try:
         await holding.begin()
-        said = await call(bus, worker, order, resources, holding)
+        with holding.pause.awaited():
+            said = await call(bus, worker, order, resources, holding)
+        if holding.pause.is_taken:
+            said = pause(bus, order, holding)
         refuse_unsendable(said)
     except Exception as raised:  # noqa: BLE001 - whatever a handler raises is what it says
         said = failure_of(bus, order, raised, holding)
@@ -136,6 +144,10 @@ def failure_of(bus: Bus, order: StepOrder, raised: Exception, holding: Holding) 
         case StepFailed():
             told = error.failure if error.failure.source else error.failure.model_copy(update={"source": source})
             return failed(bus, order, told, error.usage)
+        case Denied():
+            return failed(
+                bus, order, Failure(kind=FailureClass.POLICY, message=readable(str(error)), source=source), spent
+            )
         case Misuse():
             misuse = Failure(kind=FailureClass.MISUSE, message=readable(str(error)), source=source)
             return failed(bus, order, misuse, spent)
@@ -149,13 +161,19 @@ def failure_of(bus: Bus, order: StepOrder, raised: Exception, holding: Holding) 
 def cause_of(error: Exception) -> Exception:
     """Return which error counts, where a handler's task group has gathered several."""
     if isinstance(error, ExceptionGroup):
-        for kind in (LeaseLost, BusError, StepFailed, Retriable, Misuse):
+        for kind in (LeaseLost, BusError, StepFailed, Retriable, Denied, Misuse):
             if (found := error.subgroup(kind)) is not None:
                 return cause_of(found.exceptions[0])
     return error
 
 
-def refuse_unsendable(said: Result | Evaluation) -> None:
+def pause(bus: Bus, order: StepOrder, holding: Holding) -> Pause:
+    """Return that an attempt is laid aside until people have replied."""
+    told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name, "role": order.role}
+    return Pause(**told, resumed=order.resumed, questions=tuple(holding.pause.questions))
+
+
+def refuse_unsendable(said: Said) -> None:
     """Raise if nobody could read the answer: while it is not on record, it is the handler's own fault.
 
     Raises:

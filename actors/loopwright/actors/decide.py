@@ -11,8 +11,8 @@ When a bound is reached no attempt is begun any more, and the goal ends when tho
 yet succeed; a step that is stuck ends it as soon as its own are. A deadline, a cancellation, a role that nobody serves
 or a failure that nothing will mend ends it at once. An attempt that is accepted ends its step as soon as every earlier
 one is settled: the earliest wins, however slow its evaluators were; in a race it is the first. The steps that waited
-for it begin, and when every step is accepted the goal is met. What is not waited for (a duplicate, a late message, an
-answer to an attempt that is settled) leads to no decision at all.
+for it begin, and when every step is accepted the goal is met. An attempt whose worker asks people is laid aside until
+they have replied. What is not waited for (a duplicate, a late message, an answer to what is settled) changes nothing.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ from datetime import datetime
 from loopwright.actors import racing, subgoals
 from loopwright.actors.events import (
     Advanced,
+    Answered,
     Began,
     CalledOff,
     Escalated,
@@ -37,8 +38,9 @@ from loopwright.actors.events import (
 from loopwright.actors.evolve import evolve, fold
 from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.meaning import hear_result, hear_verdict
+from loopwright.actors.ordering import ordered_anew, orders
 from loopwright.actors.outcome import outcome_of
-from loopwright.actors.phases import Phase
+from loopwright.actors.pausing import hear_of_people
 from loopwright.actors.standing import Standing
 from loopwright.actors.stopping import (
     Stop,
@@ -55,7 +57,6 @@ from loopwright.actors.unserved import Unserved, roles_needed
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
     TEXT,
-    Allowance,
     Cancel,
     Due,
     Ended,
@@ -65,15 +66,13 @@ from loopwright.bus.messages import (
     Output,
     Result,
     Status,
-    StepOrder,
     StopReason,
     Timer,
 )
+from loopwright.bus.questions import Pause, Reply
 
 DEADLINE = "deadline"
 BASELINE = 0
-MAKERS_ALONE = {"best": None, "hint": "", "model": None, "tried": None}
-"""What an evaluator is not told: it judges each attempt by itself."""
 
 
 type Story = tuple[tuple[Event, ...], Standing]
@@ -135,6 +134,9 @@ def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, .
         case Evaluation():
             there = standing.at(message.step)
             return hear_verdict(there, message, seq) if there else (), None
+        case Pause() | Reply():
+            there = standing.at(message.step)
+            return hear_of_people(there, message, seq) if there else (), None
         case Cancel():
             return (), called_off(message, seq)
         case Due(id="deadline"):
@@ -250,7 +252,7 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
                 yield Timer(goal=standing.goal.goal, id=DEADLINE, at=standing.ends)
                 if isinstance(event, Forked):
                     yield from ordered_anew(evolve(None, event))
-            case Began() | Produced() | Judged() | Failed():
+            case Began() | Answered() | Produced() | Judged() | Failed():
                 there = standing.at(event.step)
                 if there is not None:
                     yield from orders(there, event, output)
@@ -265,87 +267,3 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
                 yield from subgoals.call_off(standing, event.below)
             case _:
                 pass
-
-
-def orders(
-    standing: Standing, event: Began | Produced | Judged | Failed, output: Output | None
-) -> Iterator[StepOrder | Goal]:
-    """Return what is ordered where an attempt at the step at hand has moved."""
-    match event:
-        case Began(attempt=0):
-            yield from (evaluation(standing, 0, role) for role in standing.panel.everybody)
-        case Began():
-            yield work(standing, event.attempt)
-        case Produced(handed=False):
-            yield from (evaluation(standing, event.attempt, role, output) for role in standing.panel.everybody)
-        case Judged() | Failed() if wants_acceptance(standing, event):
-            yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
-        case _:
-            pass
-
-
-def ordered_anew(standing: Standing) -> Iterator[StepOrder | Goal]:
-    """Yield the orders for all that is under way."""
-    for there in filter(None, [standing.at(doing.step) for doing in standing.doing]):
-        for attempt in there.under_way:
-            if attempt.phase is Phase.WORKING:
-                yield work(there, attempt.number)
-            else:
-                yield from (evaluation(there, attempt.number, role) for role in attempt.waiting)
-
-
-def wants_acceptance(standing: Standing, event: Judged | Failed) -> bool:
-    """Tell whether the last evaluator to speak has sent its attempt to the acceptance evaluator."""
-    attempt = standing.attempt(event.attempt)
-    return attempt is not None and attempt.phase is Phase.ACCEPTING
-
-
-def work(standing: Standing, attempt: int) -> StepOrder | Goal:
-    """Return the order to make a result, or the goal that makes it."""
-    share = left(standing, attempt)
-    if standing.subloop is not None:
-        return subgoals.sub_goal(standing, attempt, share)
-    return order(standing, attempt, share).but(to=standing.judge_of(standing))
-
-
-def order(standing: Standing, attempt: int, share: Allowance | None) -> StepOrder:
-    """Return an order about an attempt, which may spend its share."""
-    goal, loop = standing.goal, standing.loop
-    under_way = standing.attempt(attempt)
-    lane = under_way.lane if under_way else 0
-    return StepOrder.of(
-        goal=goal.goal,
-        loop=loop.name,
-        step=standing.step,
-        attempt=attempt,
-        role=standing.maker_of(standing, lane),
-        input=goal.input,
-        task=standing.task,
-        before=standing.before,
-        best=standing.best.pick if standing.best else None,
-        hint=standing.hint,
-        model=standing.model_of(lane),
-        lane=lane,
-        tried=standing.tried,
-        left=share,
-        timeout=standing.bounds.step_timeout,
-        hops=goal.hops + 1,
-        prefix=standing.prefix,
-        untrusted=standing.untrusted,
-    )
-
-
-def left(standing: Standing, attempt: int, ways: int = 1) -> Allowance | None:
-    """Return what an order may spend, one of so many for the same attempt."""
-    under_way = standing.attempt(attempt)
-    return (under_way.purse or standing.room).left(standing.bounds, ways) if under_way else None
-
-
-def evaluation(standing: Standing, attempt: int, judge: str, output: Output | None = None) -> StepOrder:
-    """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
-    hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
-    ways = 1 if judge == standing.loop.acceptance else len(standing.panel.everybody)
-    share = left(standing, attempt, ways)
-    to = standing.judge_of(standing)
-    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output, "to": to}
-    return order(standing, attempt, share).but(**MAKERS_ALONE | addressed)

@@ -9,6 +9,12 @@ the handler is another occurrence of it. A call moves through this table:
         ├────────done──────────────────────▶ DONE        what changes nothing is not claimed
         └───────raised─────────────────────▶ (unknown)   it changes nothing, was not answered, and may be made again
 
+A call for which a person is asked goes through this one before:
+
+    (unknown) ──asked──▶ ASKED ──approved──▶ (unknown)  it may be made now, once
+                           ├─────denied────▶ DENIED     it is never made; made again, it is the same occurrence
+                           └─────done──────▶ DONE       a question was answered: there is no more to it
+
 A run of the handler, the first or a later one, in this process or another, goes through the record from its start: a
 call that is DONE is answered from it, one that FAILED fails again as often as it did, and what is not found is made.
 An occurrence is used up by its answer only, so that a call which raised, or was given up, is the same call when it is
@@ -23,13 +29,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
 from loopwright.actors.errors import RaceLost
 from loopwright.actors.purse import EMPTY, Purse, purse_of
-from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.effects import Effect, EffectPhase, What
 from loopwright.bus.messages import StepOrder, Usage
 from loopwright.bus.subjects import Subject
 
@@ -49,7 +55,7 @@ class Place(NamedTuple):
     """Counts from one."""
 
 
-def digest_of(what: Literal["ask", "call"], name: str, arguments: JsonValue) -> str:
+def digest_of(what: What, name: str, arguments: JsonValue) -> str:
     """Return what tells a call from every other: the same for the same content, in any process."""
     content = json.dumps([what, name, arguments], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:DIGITS]
@@ -77,6 +83,10 @@ class EffectRecord:
         self.failed: dict[Place, list[Effect]] = {}
         self.goals: dict[str, Effect] = {}
         """What was said last of each goal that was submitted, by its id."""
+        self.asked: dict[Place, Effect] = {}
+        """What a person was asked."""
+        self.replied: dict[Place, Effect] = {}
+        """What the person has said."""
         self.spent = NOTHING
         """What all calls took together."""
         self.is_called_off = False
@@ -141,6 +151,12 @@ class EffectRecord:
                 self.done[place] = effect
             case EffectPhase.FAILED:
                 self.failed.setdefault(place, []).append(effect)
+            case EffectPhase.ASKED:
+                self.asked[place] = effect
+                return
+            case EffectPhase.APPROVED | EffectPhase.DENIED:
+                self.replied[place] = effect
+                return
             case EffectPhase.RELEASED | EffectPhase.RAISED | EffectPhase.RESERVED:
                 pass
         self.claimed.pop(place, None)

@@ -12,7 +12,7 @@ from loopwright.actors.frozen import Frozen
 from loopwright.actors.ladder import Rung
 from loopwright.actors.loop import Loop
 from loopwright.actors.plan import PlannedStep
-from loopwright.actors.standing import Standing
+from loopwright.actors.standing import Pending, Standing
 from loopwright.bus.messages import (
     Allowance,
     Brief,
@@ -58,6 +58,27 @@ class Began(Frozen):
     attempt: int
     lane: int = 0
     """Which lane of a race it is, counted from one; 0: nothing is raced."""
+
+
+class Paused(Frozen):
+    """A worker has laid an attempt aside: people are asked."""
+
+    event: Literal["paused"] = "paused"
+    step: Token | None = None
+    attempt: int
+    pending: tuple[Pending, ...]
+    usage: Usage = Usage()
+
+
+class Answered(Frozen):
+    """A person has replied; the attempt is taken up again after the last reply."""
+
+    event: Literal["answered"] = "answered"
+    step: Token | None = None
+    attempt: int
+    digest: Token
+    seq: int
+    """Where the reply stands."""
 
 
 class Produced(Frozen):
@@ -205,6 +226,8 @@ type Event = Annotated[
     Opened
     | Forked
     | Began
+    | Paused
+    | Answered
     | Produced
     | Planned
     | Judged

@@ -7,10 +7,12 @@ outcome is set, and then no event follows.
 
 from collections.abc import Iterable
 
+from loopwright.actors.anew import judged_anew, made_anew
 from loopwright.actors.course import Course, Ready, entered, finished
 from loopwright.actors.events import (
     Accounted,
     Advanced,
+    Answered,
     Began,
     CalledOff,
     Escalated,
@@ -20,6 +22,7 @@ from loopwright.actors.events import (
     Judged,
     Opened,
     Over,
+    Paused,
     Planned,
     Produced,
     Replanned,
@@ -31,7 +34,7 @@ from loopwright.actors.phases import IllegalTransition, Mark, Phase, advance
 from loopwright.actors.plan import PLAN, WORK
 from loopwright.actors.purse import purse_of
 from loopwright.actors.recovery import AT_ONCE
-from loopwright.actors.standing import FRESH, Attempt, Best, Doing, Standing, part_of
+from loopwright.actors.standing import FRESH, Attempt, Best, Standing, part_of
 from loopwright.actors.voting import NEVER_OUTVOTED, Ballot, Tally
 from loopwright.bus.forks import ForkPoint
 from loopwright.bus.messages import Failure, FailureClass
@@ -60,6 +63,10 @@ def evolve(standing: Standing | None, event: Event) -> Standing:  # noqa: PLR091
             return begin(there, event.attempt, event.lane)
         case Produced():
             return produce(there, event)
+        case Paused():
+            return pause(there, event)
+        case Answered():
+            return answer(there, event)
         case Judged():
             return judge(there, event)
         case Failed():
@@ -90,30 +97,21 @@ def fold(standing: Standing | None, events: Iterable[Event]) -> Standing | None:
 
 
 def fork(event: Forked) -> Standing:
-    """Go on from where another goal stood. What it spent stays counted; what was under way is ordered anew.
+    """Go on from where another goal stood. What it spent stays counted; what was under way, or waits, is done anew.
 
-    With another design, another input or another acceptance, what was being judged is judged anew by everybody, and
-    the loop starts at the foot of its ladder. What had been settled stays as it was judged.
+    With another design, input or acceptance what was being judged is judged anew, and the ladder climbed from its foot.
     """
     was, goal = event.was, event.goal
     prefix = (*was.prefix, *([ForkPoint(goal=goal.fork.goal, seq=goal.fork.seq)] if goal.fork else []))
     held = {name: getattr(was, name) for name in Standing.model_fields}  # and not its bounds, which it remembers
     standing = Standing.of(**held | {"goal": goal, "loop": event.loop, "opened": event.at, "prefix": prefix})
-    standing = standing.but(set_aside=standing.aside, losers=())  # what they say is said to the other goal
-    standing = standing.but(untrusted=True) if goal.untrusted else standing
+    left = {"set_aside": standing.aside, "losers": (), "untrusted": standing.untrusted or goal.untrusted}
+    standing = made_anew(standing).but(beside=tuple(map(made_anew, standing.beside)), **left)
     if (event.loop, goal.input, goal.acceptance) != (was.loop, was.goal.input, was.goal.acceptance):
-        beside = tuple(judged_anew(each, standing.panel_of(each).everybody) for each in was.beside)
+        beside = tuple(judged_anew(each, standing.panel_of(each).everybody) for each in standing.beside)
         standing = judged_anew(standing, standing.panel.everybody).but(beside=beside)
     orders = sum(len(each.waiting) if each.phase is not Phase.WORKING else 1 for each in standing.everywhere)
     return standing.but(steps=standing.steps + orders)
-
-
-def judged_anew[D: Doing](doing: D, evaluators: tuple[Token, ...]) -> D:
-    """Return a step under way as it is before anybody has judged the attempts at it that are under way."""
-    unheard: dict[str, object] = {"phase": Phase.JUDGING, "waiting": evaluators, "ballots": (), "score": 0.0}
-    unheard |= {"pick": None, "found": ""}
-    under_way = [each if each.phase is Phase.WORKING else each.but(**unheard) for each in doing.under_way]
-    return doing.but(under_way=tuple(under_way), height=0, exhausted=False, accepted=False)
 
 
 def begin(standing: Standing, number: int, lane: int) -> Standing:
@@ -138,6 +136,20 @@ def produce(standing: Standing, event: Produced) -> Standing:
     evaluators = standing.panel.everybody
     standing = spent(standing, event, steps=len(evaluators))
     return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
+
+
+def pause(standing: Standing, event: Paused) -> Standing:
+    """Lay an attempt aside until people have replied."""
+    return moved(standing.but(usage=standing.usage + event.usage), event.attempt, Mark.PAUSED, pending=event.pending)
+
+
+def answer(standing: Standing, event: Answered) -> Standing:
+    """Note a person's reply; the last one has the attempt taken up again."""
+    attempt = known(standing, event.attempt)
+    pending = tuple(each.but(replied=event.seq) if each.digest == event.digest else each for each in attempt.pending)
+    if all(each.replied for each in pending):
+        return moved(standing, event.attempt, Mark.ANSWERED, pending=pending, resumed=attempt.resumed + 1)
+    return replaced(standing, attempt.but(pending=pending))
 
 
 def opened(event: Opened) -> Standing:

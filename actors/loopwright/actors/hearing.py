@@ -1,7 +1,8 @@
 """What a delivery says to an orchestrator, and what it counts as when it cannot be understood.
 
 A result or an evaluation that cannot be read has taken its place for ever: the first wins. So it counts as a failure
-of that attempt, told by its subject, and the goal goes on.
+of that attempt, told by its subject, and the goal goes on. So does a pause of which nobody knows what was asked. A
+reply that cannot be read is none, and the next one takes its place.
 """
 
 from collections.abc import Mapping
@@ -30,9 +31,17 @@ from loopwright.bus.messages import (
     StopReason,
 )
 from loopwright.bus.names import is_token
+from loopwright.bus.questions import Pause, Reply
 from loopwright.bus.subjects import Subject
 
-MODELS: dict[str, type[Message]] = {"result": Result, "eval": Evaluation, "ctl": Cancel, "due": Due}
+MODELS: dict[str, type[Message]] = {
+    "result": Result,
+    "eval": Evaluation,
+    "pause": Pause,
+    "reply": Reply,
+    "ctl": Cancel,
+    "due": Due,
+}
 SAY_IT_ALL = {"ctl", "due"}
 """Kinds whose subject says it all: they may come without a body."""
 
@@ -57,10 +66,10 @@ def stand_in(delivery: Delivery, why: str) -> Message | None:
         told = subject.told()
     except Unreadable:
         return None
-    if "attempt" not in told:
+    if "attempt" not in told or subject.kind == "reply":
         return None
     place = (subject["goal"], subject["step"], int(told["attempt"]))
-    if subject.kind == "result":
+    if subject.kind in {"result", "pause"}:
         return unreadable_result(*place, why)
     return unreadable_evaluation(*place, subject["judge"], why)
 

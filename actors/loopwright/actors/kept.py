@@ -9,7 +9,7 @@ from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import FailureClass, FaultClass, Json, Source
 from loopwright.bus.plain import plain
-from loopwright.tools.errors import ToolError, ToolFailed
+from loopwright.tools.errors import Denied, ToolError, ToolFailed
 from loopwright.tools.tool import Tool
 
 log = structlog.get_logger()
@@ -55,6 +55,24 @@ def not_allowed(role: str, tool: str) -> StepFailed:
     source = Source(fault=FaultClass.UNKNOWN, kind=FailureClass.POLICY, name=tool)
     why = f"the role {role} may not call {tool}: it is not among its tools"
     return StepFailed(FailureClass.POLICY, why, source=source)
+
+
+def asks_nobody(role: str, name: str) -> str:
+    """Return why an evaluator may not ask people in the middle of its work."""
+    return f"the evaluator {role} waits for nobody, and {name} is a person's: let a person judge beside it"
+
+
+def denied(said: Effect) -> Denied | StepFailed:
+    """Return what a call raises that a person has not approved, or a question that nobody has answered."""
+    if said.what == "call":
+        return Denied(said.name, said.person, said.failure)
+    return StepFailed(FailureClass.TIMEOUT, said.failure, source=refused_by_a_person(said))
+
+
+def refused_by_a_person(said: Effect) -> Source:
+    """Return where it comes from that a person has not agreed."""
+    kind = FailureClass.POLICY if said.what == "call" else FailureClass.TIMEOUT
+    return Source(fault=FaultClass.UNKNOWN, kind=kind, name=said.name, call=said.call)
 
 
 def given(arguments: dict[str, Any]) -> Json:

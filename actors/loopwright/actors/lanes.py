@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import structlog
 
-from loopwright.actors.answering import accounted, failed
+from loopwright.actors.answering import Said, accounted, failed
 from loopwright.actors.effects import record_place
 from loopwright.actors.errors import LeaseLost, RaceLost
 from loopwright.actors.holding import Holding
@@ -18,16 +18,16 @@ from loopwright.bus.connection import Bus
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.envelope import read_at
 from loopwright.bus.errors import Unreadable
-from loopwright.bus.messages import Evaluation, Result, StepOrder
+from loopwright.bus.messages import StepOrder
 from loopwright.bus.subjects import Subject
 from loopwright.bus.wire import Arrival
 
 log = structlog.get_logger()
 
-type Said = Result | Evaluation | None
+type Make = Callable[[], Awaitable[Said | None]]
 
 
-async def until_called_off(bus: Bus, order: StepOrder, holding: Holding, answer: Callable[[], Awaitable[Said]]) -> Said:
+async def until_called_off(bus: Bus, order: StepOrder, holding: Holding, answer: Make) -> Said | None:
     """Return what `answer` says to an order; or, as soon as that is called off, what it has spent by then.
 
     Raises:
@@ -51,7 +51,7 @@ async def until_called_off(bus: Bus, order: StepOrder, holding: Holding, answer:
     return await last_word(bus, order, holding, began) if race.cancelled_caught else said
 
 
-async def last_word(bus: Bus, order: StepOrder, holding: Holding, began: float) -> Said:
+async def last_word(bus: Bus, order: StepOrder, holding: Holding, began: float) -> Said | None:
     """Return what an attempt says that has lost its race: what it took, and whether a call of it is in doubt."""
     log.info("lane.called_off", step=order.step, in_doubt=holding.open_claim())
     try:

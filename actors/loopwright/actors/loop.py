@@ -87,7 +87,9 @@ class Loop(Design):
     acceptance: Token | None = None
     """The role of an evaluator that the generator never sees; asked where the goal brings what it needs."""
     people: dict[Token, Person] = Field(default_factory=dict[Token, Person])
-    """The roles among these that people serve."""
+    """The roles among these that people serve, and the approvers."""
+    approvers: tuple[Token, ...] = ()
+    """Further people: asked in the middle of an attempt, by a tool that one of them is to approve, or by its worker."""
     race: Race | None = None
     """Attempts at each step that are made side by side: the first that is accepted wins, and the rest are called off.
     So many lanes, or for each the `role` or the `model` that makes it. A step may have a race of its own; a plan has
@@ -199,7 +201,10 @@ class Loop(Design):
 
     def _flaws_of_people(self) -> Iterator[Flaw]:
         """Yield what is wrong with who is asked."""
-        parts = {role: place[0] for place, role in self.parts()}
+        parts = {role: place[0] for place, role in self.parts()} | dict.fromkeys(self.approvers, "approvers")
+        for place, role in enumerate(self.approvers):
+            if role not in self.people:
+                yield Flaw(("approvers", place), f"{role} is nobody among the people{meant(role, self.people)}")
         for role, person in self.people.items():
             if role not in parts:
                 yield Flaw(("people", role), f"{role} is no role of this loop{meant(role, parts)}")

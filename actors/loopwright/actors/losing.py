@@ -5,7 +5,7 @@ counts as spent: so a race is no way round a budget. When the last has spoken, w
 """
 
 from loopwright.actors.events import Accounted, CalledOff
-from loopwright.actors.phases import Phase
+from loopwright.actors.phases import MAKING, Phase
 from loopwright.actors.purse import EMPTY, purse_of
 from loopwright.actors.standing import Attempt, Loser, Standing
 
@@ -13,8 +13,10 @@ from loopwright.actors.standing import Attempt, Loser, Standing
 def call_off(standing: Standing, attempt: Attempt, event: CalledOff) -> Standing:
     """Take an attempt off that has lost its race; whoever is at work on it, a goal of its own too, has yet to speak."""
     under_way = tuple(each for each in standing.under_way if each is not attempt)
-    told = {"is_made": attempt.phase is not Phase.WORKING, "purse": attempt.purse or EMPTY}
+    told = {"is_made": attempt.phase not in MAKING, "purse": attempt.purse or EMPTY}
     loser = Loser.of(step=standing.step, attempt=attempt.number, waiting=event.roles, **told)
+    if attempt.phase is Phase.WAITING:  # nobody has it, who could say what it took
+        standing = standing.but(set_aside=standing.set_aside.plus(attempt.purse or EMPTY))
     called_off = standing.called_off + 1
     losers = (*standing.losers, loser) if event.roles or event.below else standing.losers
     return standing.but(under_way=under_way, losers=losers, called_off=called_off)

@@ -6,7 +6,7 @@ from pydantic_core import to_json
 from loopwright.actors.events import Event, Failed, Judged, Planned, Produced, came_with
 from loopwright.actors.fingerprint import of_failure, of_output
 from loopwright.actors.loop import Loop
-from loopwright.actors.phases import Phase
+from loopwright.actors.phases import MAKING
 from loopwright.actors.plan import PLAN, Plan
 from loopwright.actors.standing import Standing
 from loopwright.bus.messages import Brief, Evaluation, Failure, FailureClass, Result
@@ -19,7 +19,7 @@ HEARD = ("attempt", "judge", "passed", "score", "pick", "rejected", "usage", "as
 def hear_result(standing: Standing, result: Result, seq: int) -> tuple[Event, ...]:
     """Return what a worker's result means, if the attempt waits for one."""
     attempt = standing.attempt(result.attempt)
-    if attempt is None or attempt.phase is not Phase.WORKING:
+    if attempt is None or attempt.phase not in MAKING:
         return ()
     if result.failure is not None:
         told = {"attempt": attempt.number, "seq": seq, **came_with(result)}
@@ -50,7 +50,7 @@ def hear_verdict(standing: Standing, verdict: Evaluation, seq: int) -> tuple[Eve
     attempt = standing.attempt(verdict.attempt)
     if attempt is None:
         return ()
-    if attempt.phase is Phase.WORKING and was_handed(standing, verdict):
+    if attempt.phase in MAKING and was_handed(standing, verdict):
         brief = verdict.made or Brief()
         told = {"size": brief.size, "made": brief.made, **came_with(brief)}
         made = Produced.of(step=standing.place, attempt=attempt.number, handed=True, **told)

@@ -13,9 +13,9 @@ from functools import partial
 import anyio
 import structlog
 
-from loopwright.actors.asking import ASKED, asked, by_default, give, reminders, timer_id, waited_for
+from loopwright.actors.asking import ASKED, asked, by_default, give, reminders, waited_for
 from loopwright.actors.dead import bury
-from loopwright.actors.decide import DEADLINE, left, open_goal, sends, turn
+from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
 from loopwright.actors.errors import NoWayOn, Retriable
 from loopwright.actors.events import Event
 from loopwright.actors.evolve import fold
@@ -25,6 +25,8 @@ from loopwright.actors.leases import Leases
 from loopwright.actors.ledger import NOTHING, Known, Ledger, Loaded
 from loopwright.actors.lookout import Lookout
 from loopwright.actors.loop import Loop
+from loopwright.actors.ordering import left
+from loopwright.actors.phases import MAKING
 from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
 from loopwright.actors.standing import Standing
@@ -37,6 +39,7 @@ from loopwright.bus.errors import GuardLost, IntakeFull, Unreadable
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Cancel, Due, Ended, Evaluation, Goal, Message, Output, Result, StepOrder, Timer
 from loopwright.bus.presence import ORCHESTRATOR
+from loopwright.bus.questions import Reply
 from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, TIMERS, Subject
 
 log = structlog.get_logger()
@@ -73,7 +76,7 @@ class Orchestrator:
     async def run(self, stopping: anyio.Event) -> None:
         """Take turns until `stopping` is set."""
         ns = self._bus.ns
-        heard = [f"{PREFIX}.{kind}.{ns}.>" for kind in ("result", "eval", "ctl")]
+        heard = [f"{PREFIX}.{kind}.{ns}.>" for kind in ("result", "eval", "pause", "reply", "ctl")]
         goals = await self._bus.consumer(INTAKE, f"goals-{ns}", [f"{PREFIX}.goal.{ns}.>"])
         answers = await self._bus.consumer(LOOP, f"orchestrators-{ns}", heard)
         timers = await self._bus.consumer(TIMERS, f"timers-{ns}", [f"{PREFIX}.due.{ns}.>"])
@@ -131,7 +134,7 @@ class Orchestrator:
             await delivery.done()
 
     async def _answered(self, delivery: Delivery, deadly: str) -> bool:
-        """Act on an answer; return True for a word on a goal that may be about to be opened."""
+        """Act on an answer; return True for a word on what may be about to be: a goal opened, or a question asked."""
         message: Message | None
         try:
             refuse_deadly(deadly)
@@ -148,13 +151,22 @@ class Orchestrator:
             return False
         goal = str(getattr(message, "goal", ""))
         if message is None or await self._turn(goal, delivery, message):
-            return False
+            return isinstance(message, Reply) and delivery.deliveries < EARLY and await self._is_early(message)
         if isinstance(message, Cancel) and delivery.deliveries < EARLY:
             return True
         if isinstance(message, Cancel) and message.serves:
             return False  # it was never submitted: the intake was full as long as it was wanted
         await bury(self._bus, delivery, f"nothing is on record for the goal {goal}", role="orchestrator")
         return False
+
+    async def _is_early(self, reply: Reply) -> bool:
+        """Tell whether a reply may have overtaken its question: nobody has noted it, and its attempt is still made."""
+        standing = await self._where_it_stands(reply.goal)
+        there = standing.at(reply.step) if standing and not standing.over else None
+        attempt = there.attempt(reply.attempt) if there else None
+        if attempt is None or attempt.phase not in MAKING:
+            return False
+        return not any(each.digest == reply.digest and each.replied for each in attempt.pending)
 
     async def _look_again(self, due: Due, at: datetime) -> Message | None:
         """Return what it means that the time has come to look who is there; None if it means nothing."""
@@ -171,7 +183,7 @@ class Orchestrator:
         standing = await self._where_it_stands(due.goal)
         if standing is None:
             return False
-        waiting = [each for each in waited_for(standing) if timer_id(*each) == due.id]
+        waiting = [each for each in waited_for(standing) if each.timer == due.id]
         if not waiting:
             return False  # somebody has answered
         try:
@@ -180,9 +192,8 @@ class Orchestrator:
             log.info("person.later", goal=due.goal, reason=str(error))
             return True
         for question in questions:
-            order = question.order
-            if (order.step, order.attempt, order.role) in waiting:
-                said = by_default(self._bus, question, standing.loop.people[order.role])
+            if question.wait in waiting:
+                said = by_default(self._bus, question, standing.loop.people[question.role])
                 try:
                     await give(self._bus, question, said, cause=delivery_id(delivery))
                 except GuardLost as taken:
@@ -316,7 +327,7 @@ class Orchestrator:
 def follows(standing: Standing, events: tuple[Event, ...], output: Output | None, at: datetime) -> tuple[Message, ...]:
     """Return what a decision sends, made on a message of a time: the same whenever it is sent again."""
     messages = tuple(sends(standing, events, output))
-    return (*messages, *reminders(standing.loop, messages, at))
+    return (*messages, *reminders(standing, events, messages, at))
 
 
 def reject(loaded: Loaded, said: Message | tuple[Event, ...]) -> None:

@@ -13,13 +13,11 @@ from itertools import zip_longest
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from loopwright.actors.faults.recorded import GoalRecord, Tried
-from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.effects import PENDING, Effect, EffectPhase
 from loopwright.bus.messages import Usage
 
 ROOM = 120
 """Characters of a value that a person is shown."""
-OPEN = frozenset({EffectPhase.HELD, EffectPhase.CALLED_OFF, EffectPhase.CLAIMED, EffectPhase.RESERVED})
-"""Entries that say that something is about to be done."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def moves_in(tried: Tried) -> Iterator[Move]:
             tried.order.seq, f"attempt {where}: {order.role} is asked", f"order {where} {order.role} {hashed(given)}"
         )
     for seq, _, effect in tried.effects:
-        if effect.phase not in OPEN:
+        if effect.phase not in PENDING:
             said: JsonValue = [effect.phase.value, effect.name, effect.call, effect.answer, effect.failure]
             yield Move(seq, f"attempt {where}: {call_in_words(effect)}", f"effect {hashed(said)}")
     if tried.result is not None:

@@ -13,4 +13,5 @@ class Person(Design):
     """Seconds that an answer may take."""
     default: JsonValue = None
     """What counts as the answer then: for a role that judges, whether what it is asked about passes; for one that
-    makes, the output. None: the attempt has failed."""
+    makes, the output. None: the attempt has failed. In the middle of an attempt: the answer to a question, where None
+    means that there is none; and a call is approved by true alone."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from loopwright.actors.events import Accounted, Began, CalledOff, Event
 from loopwright.actors.evolve import evolve, fold
-from loopwright.actors.phases import Phase
+from loopwright.actors.phases import MAKING, Phase
 from loopwright.actors.recovery import reason_of
 from loopwright.actors.standing import Attempt, Doing, Standing
 from loopwright.actors.stopping import Stop, spent_up
@@ -32,7 +32,7 @@ def may_begin(standing: Standing) -> bool:
     under_way = standing.under_way
     if not under_way or standing.lanes_of(standing):
         return not under_way
-    busy = any(attempt.phase is Phase.WORKING or attempt.number == 0 for attempt in under_way)
+    busy = any(attempt.phase in MAKING or attempt.number == 0 for attempt in under_way)
     return not busy and len(under_way) < standing.bounds.width
 
 

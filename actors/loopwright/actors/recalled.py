@@ -16,8 +16,9 @@ import anyio
 from loopwright.actors.effects import Place
 from loopwright.actors.errors import Retriable, StepFailed
 from loopwright.actors.holding import Holding
+from loopwright.actors.pen import Pen
 from loopwright.bus.connection import Bus
-from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.effects import Effect, EffectPhase, What
 from loopwright.bus.messages import FailureClass, Json, StepOrder
 from loopwright.bus.plain import JsonValue
 from loopwright.tools.model import LanguageModel, Turn
@@ -47,6 +48,17 @@ class Halt:
         raise AssertionError("nothing wakes it")
 
 
+class Blotted(Pen):
+    """A pen that writes nothing: an entry is on record, or it need not be."""
+
+    async def look_first(self) -> None:
+        """Nobody else can have been here."""
+
+    async def put(self, effect: Effect) -> None:
+        """Take in an entry."""
+        self.record.take(effect)
+
+
 class Recalled(Holding):
     """The hold on an attempt of which all calls are on record."""
 
@@ -65,6 +77,9 @@ class Recalled(Holding):
         """Calls of which nobody knows how they ended."""
         self.submitted = {each.key for each in effects if each.what == "goal"}
         """The goals that the attempt has submitted."""
+        for each in effects:
+            if each.phase in {EffectPhase.APPROVED, EffectPhase.DENIED}:
+                self._record.take(each)
         self.made = 0
         """Calls that were answered out of the record so far."""
 
@@ -74,8 +89,16 @@ class Recalled(Holding):
         left = {id(each) for waiting in self._ahead.values() for each in waiting}
         return next(((number, each) for number, each in enumerate(self._then, 1) if id(each) in left), None)
 
-    async def _look_first(self) -> None:
-        """Nobody else can have been here."""
+    def _take_pen(self, bus: Bus, order: StepOrder, **how: Any) -> Pen:
+        return Blotted(bus, order, **how)
+
+    async def _agreed(self, what: What, name: str, place: Place, person: str, arguments: Json) -> None:
+        if what == "person":
+            await self._recall(place, name, f"asks {person}: {in_json(arguments)}")
+        elif place not in self._record.replied:
+            await self._halt(f"asks {person} whether it may call {name} with {in_json(arguments)}"[:SHOWN], name)
+        else:
+            await super()._agreed(what, name, place, person, arguments)
 
     async def _asked(
         self, model: LanguageModel, turns: Sequence[Turn], name: str, place: Place, shown: dict[str, float]
@@ -103,12 +126,8 @@ class Recalled(Holding):
             await self._halt(f"{wanted[:SHOWN]}{doubt}", name)
         effect = waiting.popleft()
         self.made += 1
-        await self._put(effect)
+        await self._pen.put(effect)
         return effect
-
-    async def _put(self, effect: Effect) -> None:
-        """Take in an entry; it is on record, or it need not be."""
-        self._record.take(effect)
 
     def _noted(self, error: Exception, effect: Effect) -> Exception:
         if effect.source is not None:

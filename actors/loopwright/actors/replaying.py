@@ -20,6 +20,7 @@ from loopwright.actors.rerunning import Rerun
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import Unserved
 from loopwright.bus.messages import Cancel, Due, Evaluation, Message, Result, StopReason
+from loopwright.bus.questions import Pause, Reply
 from loopwright.bus.subjects import LOOP
 from loopwright.bus.trajectory import Entry
 
@@ -102,7 +103,7 @@ def message_of(decision: Decision, heard: Mapping[int, Entry]) -> tuple[Message,
     stream, _, place = decision.seen.rpartition("-")
     if stream == LOOP and place.isdecimal():
         entry = heard.get(int(place))
-        known = entry is not None and isinstance(entry.message, Result | Evaluation | Cancel)
+        known = entry is not None and isinstance(entry.message, Result | Evaluation | Pause | Reply | Cancel)
         return (entry.message, entry.time, int(place)) if known and entry and entry.message else None
     goal, ends = decision.standing.goal.goal, [each for each in decision.events if isinstance(each, Over)]
     if not ends:

@@ -16,7 +16,7 @@ from loopwright.actors.frozen import Frozen
 from loopwright.actors.ladder import Ladder, OtherModel, OtherRole
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.measured import NEW, Measured
-from loopwright.actors.phases import Phase
+from loopwright.actors.phases import MAKING, Phase
 from loopwright.actors.plan import PLAN, WORK, Manner, PlannedStep
 from loopwright.actors.purse import EMPTY, Purse, unspent
 from loopwright.actors.race import Lane, lanes_of
@@ -35,6 +35,17 @@ class Best(Frozen):
     pick: JsonValue = None
     without: tuple[Token, ...] = ()
     """The evaluators that did not pass it."""
+
+
+class Pending(Frozen):
+    """What a person is asked in the middle of an attempt."""
+
+    digest: Token
+    person: Token
+    asked: int = 0
+    """Where it was asked: the message's place in the stream. No earlier reply counts."""
+    replied: int = 0
+    """Where the reply stands; 0 as long as there is none."""
 
 
 class Attempt(Frozen):
@@ -60,6 +71,10 @@ class Attempt(Frozen):
     """What it may still spend; None: all that the goal may, for it is alone."""
     seq: int = 0
     """Where an evaluator has spoken of it last: the message's place in the stream."""
+    resumed: int = 0
+    """How often it was taken up again after people had replied."""
+    pending: tuple[Pending, ...] = ()
+    """What people were asked when it was laid aside last."""
     lane: int = 0
     """Which lane of a race it is, counted from one; 0: nothing is raced."""
 
@@ -295,7 +310,7 @@ class Standing(Doing):
         for doing in self.doing:
             if doing.under_way:
                 judged = len(self.panel_of(doing).everybody)
-                ahead = {Phase.WORKING: judged + accepted, Phase.JUDGING: accepted}
+                ahead = dict.fromkeys(MAKING, judged + accepted) | {Phase.JUDGING: accepted}
                 owed += sum(ahead.get(attempt.phase, 0) for attempt in doing.under_way)
         return owed
 

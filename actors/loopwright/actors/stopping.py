@@ -210,18 +210,18 @@ def failing(standing: Standing) -> Stop:
     return Stop(reason_of(kind), why, evidence={"failures": standing.failures, "kind": kind.value})
 
 
+def called_off(cancel: Cancel, seq: int) -> Stop:
+    """Return the stop of a goal that somebody has called off."""
+    why = cancel.why or "It was called off."
+    return Stop(StopReason.CANCELLED, why, status=Status.CANCELED, seq=seq)
+
+
 def deadline_reached(standing: Standing) -> Stop:
     """Return the stop at the deadline."""
     seconds = standing.bounds.deadline
     if standing.goal.parent is not None:
         seconds = max(0.0, min(seconds, (standing.ends - standing.opened).total_seconds()))
     return Stop(StopReason.DEADLINE, f"Its {seconds:g} seconds ran out.", evidence={"deadline": seconds})
-
-
-def called_off(cancel: Cancel, seq: int) -> Stop:
-    """Return the stop of a goal that somebody has called off."""
-    why = cancel.why or "It was called off."
-    return Stop(StopReason.CANCELLED, why, status=Status.CANCELED, seq=seq)
 
 
 def no_role(role: str, seconds: float) -> Stop:

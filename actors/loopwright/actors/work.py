@@ -33,7 +33,7 @@ from loopwright.bus.messages import (
     Verdict,
 )
 from loopwright.bus.misfit import misfit
-from loopwright.bus.plain import JsonValue
+from loopwright.bus.plain import JsonValue, plain
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import Trajectory
 from loopwright.tools.model import Answer, LanguageModel, Turn
@@ -110,6 +110,8 @@ class Step[I]:
 
         Raises:
             Misuse: the arguments do not fit.
+            Denied: the person who is to approve the call says no. It may take days until he does, or says yes: the
+                attempt is laid aside meanwhile as by `ask_person`, and the call is made once, as it was approved.
             ToolFailed: a tool that changes something says no; what one that only reads raises comes as it is.
             StepFailed: the role may not call it; or nobody knows whether it happened, and the attempt is over; or
                 call after call brings nothing new.
@@ -124,6 +126,19 @@ class Step[I]:
             StepFailed: it refuses us.
         """
         return await self.holding.ask(model, turns, name or self.order.model)
+
+    async def ask_person(self, role: str, question: BaseModel | JsonValue) -> JsonValue:
+        """Return what a person of the loop answers, who may take days.
+
+        The attempt is laid aside meanwhile, and no worker has it: this handler ends here, and is begun again, maybe
+        elsewhere, when there is an answer; what it called before is on record. A question that this attempt has asked
+        is not asked again.
+
+        Raises:
+            StepFailed: nobody has answered in time, and the loop has no default; or an evaluator asks.
+        """
+        told = question.model_dump(mode="json") if isinstance(question, BaseModel) else plain(question)
+        return await self.holding.ask_person(role, told)
 
     async def submit(
         self, loop: str, input: BaseModel | Json, *, name: str = "", limits: Limits | Json | None = None

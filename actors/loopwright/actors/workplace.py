@@ -12,7 +12,7 @@ from functools import partial
 import anyio
 import structlog
 
-from loopwright.actors.answering import accounted, answer, failed
+from loopwright.actors.answering import Said, accounted, answer, failed
 from loopwright.actors.dead import bury
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.handing import handed_on, handed_to
@@ -29,8 +29,9 @@ from loopwright.bus.connection import BODY, LEASE, Bus, delivery_id
 from loopwright.bus.envelope import read_at
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Ended, Evaluation, Failure, FailureClass, Result, StepOrder
+from loopwright.bus.messages import Ended, Failure, FailureClass, Result, StepOrder
 from loopwright.bus.names import GoalId
+from loopwright.bus.questions import Pause
 from loopwright.bus.subjects import LOOP, Subject, orders_for
 from loopwright.bus.wire import Arrival
 
@@ -173,6 +174,8 @@ class Workplace:
         if await Run(self._bus, GoalId(order.goal)).ended():
             return False
         places = [place_of(self._bus, order)]
+        if order.judge is None:
+            places.append(place_of_pause(self._bus, order))
         if order.to is not None and order.judge is None:
             places.append(handed_to(self._bus, order, order.to))
         answers = [await self._bus.last(place) for place in places]
@@ -215,10 +218,11 @@ class Workplace:
         new, taken = self._is_new(delivery), delivery.deliveries
         return Holding(self._bus, order, tools, memory=memory, delivery=taken, new=new, cause=cause)
 
-    async def _put_on_record(self, order: StepOrder, said: Result | Evaluation, delivery: Delivery) -> None:
+    async def _put_on_record(self, order: StepOrder, said: Said, delivery: Delivery) -> None:
         """Put an answer on its place; a result that has one evaluator only is that evaluator's order."""
-        subject = place_of(self._bus, order)
-        message: Result | Evaluation | StepOrder = said
+        paused = isinstance(said, Pause)
+        subject = place_of_pause(self._bus, order) if paused else place_of(self._bus, order)
+        message: Said | StepOrder = said
         if order.to is not None and isinstance(said, Result) and said.failure is None:
             subject, message = handed_to(self._bus, order, order.to), handed_on(order, order.to, said)
         try:
@@ -259,6 +263,12 @@ def is_an_end(arrival: Arrival) -> bool:
     except Unreadable:
         return False
     return True
+
+
+def place_of_pause(bus: Bus, order: StepOrder) -> Subject:
+    """Return where it belongs that an attempt is laid aside."""
+    told: dict[str, str | int] = {"goal": order.goal, "step": order.step, "attempt": order.attempt}
+    return Subject.of("pause", ns=bus.ns, resumed=order.resumed, **told)
 
 
 def place_of(bus: Bus, order: StepOrder) -> Subject:

@@ -9,6 +9,8 @@ from loopwright.bus.messages import Allowance, Count, Json, Message, Source, Tex
 from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
+type What = Literal["ask", "call", "person", "goal"]
+
 
 class EffectPhase(StrEnum):
     """How far a call inside an attempt has come."""
@@ -21,6 +23,9 @@ class EffectPhase(StrEnum):
     FAILED = "failed"  #: it was made, and refused: nothing has happened
     RELEASED = "released"  #: it was claimed, and has not happened
     RAISED = "raised"  #: it has changed nothing and was not answered; it is made again when it is asked for again
+    ASKED = "asked"  #: a person is to say whether it may be made, or to answer it; nothing is done before
+    APPROVED = "approved"  #: the person says that it may be made
+    DENIED = "denied"  #: the person says that it may not, or has not answered: it is never made
 
 
 class Effect(Message):
@@ -35,10 +40,14 @@ class Effect(Message):
     worker: str = ""
     delivery: Count = 1
     """The how manieth to hold the attempt its worker is."""
-    what: Literal["ask", "call", "goal"] | None = None
-    """A model is asked, a tool is called, or a goal is submitted."""
+    resumed: Count = 0
+    """How often the attempt had been taken up again; whoever holds it then comes behind everybody before."""
+    what: What | None = None
+    """A model is asked, a tool is called, a person is asked, or a goal is submitted."""
     name: str = ""
-    """The model's name, the tool's, or that of the goal's loop."""
+    """The model's name, the tool's, the person's role, or that of the goal's loop."""
+    person: str = ""
+    """The role of the person who is to approve the call, or to answer."""
     call: str = ""
     """Digest of what is asked for; the same call has the same."""
     occurrence: Count = 0
@@ -60,3 +69,7 @@ class Effect(Message):
     """What is set aside for a goal; once it has ended, what may still be spent of that unheard."""
     untrusted: bool = False
     """Whether the attempt had met content that nobody vouches for when it asked the model: the prompt may hold it."""
+
+
+PENDING = frozenset(EffectPhase(each) for each in ("held", "called_off", "claimed", "reserved", "asked", "approved"))
+"""How far a call has come of which nobody can say yet what becomes of it."""

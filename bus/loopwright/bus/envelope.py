@@ -29,6 +29,7 @@ from loopwright.bus.messages import (
 )
 from loopwright.bus.misfit import misfit
 from loopwright.bus.names import is_token
+from loopwright.bus.questions import Pause, Reply
 from loopwright.bus.subjects import Subject
 
 TYPE = "loopwright.{}.v1"
@@ -38,6 +39,8 @@ MODELS: dict[str, type[Message]] = {
     "effect": Effect,
     "result": Result,
     "evaluation": Evaluation,
+    "pause": Pause,
+    "reply": Reply,
     "cancel": Cancel,
     "timer": Timer,
     "due": Due,
@@ -54,7 +57,7 @@ MAX_REFERENCED = 16_000_000
 """Bytes of a body that came by reference."""
 MAX_DEPTH = 100
 """Lists and objects inside each other; pydantic writes no more than 255, and a message travels inside others."""
-COMPOSED = frozenset({"step", "ended"})
+COMPOSED = frozenset({"step", "ended", "pause"})
 """Kinds that we put together from two others at most. What was accepted once must stay readable, though written four
 times as long (1e15 becomes 1000000000000000.0) and a few levels deeper."""
 GROWTH = 2 * 4

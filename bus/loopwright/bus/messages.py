@@ -137,6 +137,10 @@ class StepOrder(Message):
     """The records that its goal goes on from, where it is a fork."""
     untrusted: bool = False
     """Whether nobody vouches for all that it brings: its goal, or what was made for it so far, holds text of others."""
+    resumed: Count = 0
+    """How often the attempt was taken up again after people had answered what it asked them."""
+    replies: dict[str, int] | None = None
+    """Where the replies stand that it was taken up again for, by the digests of what was asked."""
 
 
 class Result(Message):

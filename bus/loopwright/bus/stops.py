@@ -7,6 +7,7 @@ class Status(StrEnum):
     """Where a goal stands, in A2A's words."""
 
     WORKING = "working"
+    INPUT_REQUIRED = "input_required"  #: a person is asked
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELED = "canceled"

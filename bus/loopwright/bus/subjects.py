@@ -103,6 +103,20 @@ KINDS: dict[str, Kind] = {
             "expects that there is none yet: the first wins, for ever",
         ),
         Kind(
+            "pause",
+            ("ns", "goal", "step", "attempt", "resumed"),
+            LOOP,
+            "worker → orchestrators, where people are asked in the middle of an attempt",
+            "expects that there is none yet: the attempt is laid aside once, each time that it was taken up",
+        ),
+        Kind(
+            "reply",
+            ("ns", "goal", "step", "attempt", "digest"),
+            LOOP,
+            "a person, or an orchestrator by default → orchestrators, worker",
+            "expects that there is none yet: the first wins, for ever",
+        ),
+        Kind(
             "event",
             ("ns", "goal"),
             LOOP,
@@ -191,6 +205,8 @@ class Subject:
         told: dict[str, str | int] = {**self.tokens()}
         if "attempt" in told:
             told["attempt"] = number_in(self["attempt"])
+        if "resumed" in told:
+            told["resumed"] = number_in(self["resumed"])
         return told
 
 

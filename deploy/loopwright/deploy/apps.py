@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loopwright.actors import Loop, Worker
 from loopwright.actors.design import Flaw, meant
+from loopwright.actors.design import Path as Place
 from loopwright.actors.loop import JUDGING
 from loopwright.bus.errors import LoopwrightError
 from loopwright.deploy.loopfiles import read_loops
@@ -50,6 +51,8 @@ class App:
             elif worker.judges != judges:
                 kinds = ("a worker, and an evaluator", "an evaluator, and a worker")
                 yield Flaw(place, f"the role {role} is served by {kinds[worker.judges]} belongs here.")
+            else:
+                yield from tools_nobody_approves(loop, worker, place)
         yield from self._flaws_of_goals(loop)
 
     def _flaws_of_goals(self, loop: Loop) -> Iterator[Flaw]:
@@ -72,6 +75,14 @@ class App:
             new += steps - found
             found |= steps
         return found
+
+
+def tools_nobody_approves(loop: Loop, worker: Worker, place: Place) -> Iterator[Flaw]:
+    """Yield the tools of a worker that a person is to approve whom the loop does not have."""
+    for tool in worker.tools:
+        if tool.approve and tool.approve not in loop.people:
+            said = f"{tool.name}, a tool of {worker.role}, is called only if {tool.approve} approves"
+            yield Flaw(place, f"{said}, who is nobody among the people{meant(tool.approve, loop.people)}")
 
 
 def load(modules: Sequence[str], files: Sequence[Path] = ()) -> App:

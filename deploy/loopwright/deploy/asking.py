@@ -9,16 +9,18 @@ import click
 from pydantic import JsonValue
 
 from loopwright.actors.answering import result
-from loopwright.actors.asking import ASKED, AnswerRefused, Asked, NothingAsked, asked, give, verdict
+from loopwright.actors.asking import ASKED, AnswerRefused, Asked, NothingAsked, asked, give, reply, verdict
 from loopwright.actors.work import Made
 from loopwright.bus import Bus, Evaluation, Result, connect_bus
 from loopwright.bus.errors import GoalUnknown, GuardLost
+from loopwright.bus.questions import Reply
 from loopwright.bus.reading import read_all
 from loopwright.bus.subjects import PREFIX, TIMERS
 from loopwright.deploy.exits import Exit
-from loopwright.deploy.lettering import age_in_words, columns, visible
+from loopwright.deploy.lettering import age_in_words, columns
 from loopwright.deploy.listing import where_it_stands
 from loopwright.deploy.telling import SCHEMA_VERSION, tell
+from loopwright.deploy.visible import visible
 
 SHOWN = 12
 """Digits of a digest that a person is shown, and that are enough."""
@@ -44,11 +46,13 @@ async def judge(goal: str, digest: str, passed: bool, why: str, as_json: bool) -
     """Pass or refuse exactly what a person was asked about."""
     async with connect_bus() as bus:
         question = await the_one(bus, goal, digest)
-        if question.order.judge is None:
-            role = question.order.role
-            raise AnswerRefused(f"{role} is asked a question: `loopwright answer {goal} {digest} ANSWER`.")
-        await given(bus, question, verdict(bus, question, passed, why, person=person_here()))
-    said = f"{question.order.role} has {'passed' if passed else 'refused'}"
+        if not wants_yes_or_no(question):
+            raise AnswerRefused(f"{question.role} is asked a question: `loopwright answer {goal} {digest} ANSWER`.")
+        if question.question is not None:
+            await given(bus, question, reply(question, passed, why=why, person=person_here()))
+        else:
+            await given(bus, question, verdict(bus, question, passed, why, person=person_here()))
+    said = f"{question.role} has {'passed' if passed else 'refused'}"
     tell(taken(question) | {"passed": passed}, f"{said} {about(question)}", as_json=as_json)
     return Exit.DONE
 
@@ -57,11 +61,14 @@ async def answer(goal: str, digest: str, output: JsonValue, as_json: bool) -> in
     """Answer a question."""
     async with connect_bus() as bus:
         question = await the_one(bus, goal, digest)
-        if question.order.judge is not None:
-            role = question.order.role
-            raise AnswerRefused(f"{role} is asked to judge: `loopwright approve {goal} {digest}`, or `deny`.")
-        await given(bus, question, result(bus, question.order, Made(output=output)))
-    tell(taken(question), f"{question.order.role} has answered {about(question)}", as_json=as_json)
+        if wants_yes_or_no(question):
+            what = "approve a call" if question.question is not None else "judge"
+            raise AnswerRefused(f"{question.role} is asked to {what}: `loopwright approve {goal} {digest}`, or `deny`.")
+        if question.question is not None:
+            await given(bus, question, reply(question, True, output, person=person_here()))
+        else:
+            await given(bus, question, result(bus, question.order, Made(output=output)))
+    tell(taken(question), f"{question.role} has answered {about(question)}", as_json=as_json)
     return Exit.DONE
 
 
@@ -73,7 +80,14 @@ def taken(question: Asked) -> dict[str, JsonValue]:
 
 def about(question: Asked) -> str:
     """Return what was asked about, in a few words."""
-    return f"attempt {question.order.attempt} at the step {question.order.step} of {question.order.goal}"
+    attempt = f"attempt {question.order.attempt} at the step {question.order.step} of {question.order.goal}"
+    call = f"the call of {question.question.tool} in " if question.question and question.question.tool else ""
+    return f"{call}{attempt}"
+
+
+def wants_yes_or_no(question: Asked) -> bool:
+    """Tell whether a person is to pass something, or a call; else an answer is wanted."""
+    return question.order.judge is not None if question.question is None else bool(question.question.tool)
 
 
 def person_here() -> str:
@@ -84,7 +98,7 @@ def person_here() -> str:
         return f"user {os.getuid()}"
 
 
-async def given(bus: Bus, question: Asked, said: Result | Evaluation) -> None:
+async def given(bus: Bus, question: Asked, said: Result | Evaluation | Reply) -> None:
     """Put an answer on record.
 
     Raises:
@@ -136,7 +150,7 @@ def facts(question: Asked) -> dict[str, JsonValue]:
         "schema_version": SCHEMA_VERSION,
         "goal": order.goal,
         "digest": question.digest,
-        "role": order.role,
+        "role": question.role,
         "step": order.step,
         "attempt": order.attempt,
         "judge": order.judge is not None,
@@ -146,6 +160,9 @@ def facts(question: Asked) -> dict[str, JsonValue]:
         "before": order.before,
         "output": question.output,
         "untrusted": order.untrusted,
+        "asked_by": order.role if question.question else None,
+        "call": call_in(question),
+        "question": question.question.says if question.question else None,
     }
 
 
@@ -158,27 +175,42 @@ def rows(found: list[Asked]) -> list[str]:
 def place_of(question: Asked) -> tuple[str, ...]:
     """Return who asks whom, and how long it will wait."""
     order, left = question.order, age_in_words(question.until - datetime.now(UTC))
-    return order.goal, question.digest[:SHOWN], order.role, left
+    return order.goal, question.digest[:SHOWN], question.role, left
 
 
 def subject_of(question: Asked) -> JsonValue:
-    """Return what is to be judged, or what is asked."""
+    """Return what is to be judged, what is to be called, or what is asked."""
     order = question.order
+    if question.question is not None:
+        return call_in(question) or question.question.says
     if order.judge is not None and order.attempt > 0:
         return question.output
     return order.input if order.task is None else order.task
 
 
+def call_in(question: Asked) -> JsonValue:
+    """Return the call that is to be approved; None where it is none."""
+    asked_for = question.question
+    return {"tool": asked_for.tool, "arguments": asked_for.arguments} if asked_for and asked_for.tool else None
+
+
 def in_words(question: Asked) -> str:
     """Return all of what is asked for a person, nothing of it hidden."""
     goal, digest, role, left = place_of(question)
-    words = ("approve", "deny") if question.order.judge is not None else ("answer",)
-    what = "to judge exactly this" if question.order.judge is not None else "this"
+    words = ("approve", "deny") if wants_yes_or_no(question) else ("answer",)
     about = f"step {question.order.step}, attempt {question.order.attempt}"
-    told = [f"{role} is asked {what} by {goal} ({about}), {left} left:"]
+    told = [f"{role} is asked {what_for(question)} by {goal} ({about}), {left} left:"]
     told += [visible(json.dumps(subject_of(question), ensure_ascii=False, indent=2)), ""]
     if question.order.untrusted:
         told += ["Nobody vouches for all of this: text of others, such as a web page, went into it.", ""]
-    if question.order.judge is not None:
+    if wants_yes_or_no(question):
         told += ["It was asked for with:", visible(json.dumps(question.order.input, ensure_ascii=False, indent=2)), ""]
     return "\n".join([*told, *(f"loopwright {word} {goal} {digest}" for word in words)])
+
+
+def what_for(question: Asked) -> str:
+    """Return what a person is asked for, in a few words."""
+    if question.question is None:
+        return "to judge exactly this" if question.order.judge is not None else "this"
+    asking = question.order.role
+    return f"whether {asking} may make exactly this call" if question.question.tool else f"this for {asking}"

@@ -9,9 +9,11 @@ from loopwright.actors.voting import Ballot, Panel
 from loopwright.bus import Entry, Evaluation, FailureClass, Outcome, Result, StepOrder, Usage
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Ended, Live
+from loopwright.bus.questions import Pause, Reply
 
 type Asked = tuple[str, int, str]
-"""The step, the attempt and the judge of an order; no judge for the work itself."""
+"""The step and the attempt of an order, and its judge; no judge for the work itself, and what tells a question that is
+asked in the middle of it."""
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -62,6 +64,10 @@ class Board:
                 return replace(self, usage=self.usage + said.usage)
             case StepOrder() as order:
                 return self._handed_out(order)
+            case Pause() as pause:
+                return self._paused(pause)
+            case Reply() as reply:
+                return self._replied(reply)
             case Result() as result:
                 return self._made(result)
             case Evaluation() as evaluation:
@@ -98,6 +104,20 @@ class Board:
         begun = {**self.begun_at, order.step: max(self.begun_at.get(order.step, 0), order.attempt)}
         return replace(self, loop=order.loop, begun_at=begun, pending=pending, status="working")
 
+    def _paused(self, pause: Pause) -> Self:
+        """Return the board after an attempt was laid aside: its order waits for people, and no more for its role."""
+        place = (pause.step, pause.attempt)
+        order = self.pending.get((*place, ""))
+        if order is None:
+            return self
+        asked = {(*place, digest): order.but(role=each.person) for digest, each in pause.digests.items()}
+        return replace(self, pending=self._answered(*place, "") | asked, status="input_required")
+
+    def _replied(self, reply: Reply) -> Self:
+        """Return the board after a person's word."""
+        pending = self._answered(reply.step, reply.attempt, reply.digest)
+        return replace(self, pending=pending, status="working")
+
     def _answered(self, *asked: str | int) -> dict[Asked, StepOrder]:
         return {key: order for key, order in self.pending.items() if key != asked}
 
@@ -109,7 +129,9 @@ class Board:
 
     def _made(self, result: Result) -> Self:
         feedback = result.failure.message if result.failure else self.feedback
-        pending = self._answered(result.step, result.attempt, "")
+        place = (result.step, result.attempt)
+        made = {asked for asked, order in self.pending.items() if asked[:2] == place and order.judge is None}
+        pending = {asked: order for asked, order in self.pending.items() if asked not in made}
         return replace(self, usage=self.usage + result.usage, pending=pending, feedback=feedback)
 
     def _judged(self, evaluation: Evaluation) -> Self:

@@ -14,19 +14,18 @@ from loopwright.actors.decide import turn
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.ladder import in_words as rung_in_words
 from loopwright.actors.outcome import has_plan
-from loopwright.actors.plan import WORK
 from loopwright.actors.standing import Standing
 from loopwright.actors.subgoals import goals_of
 from loopwright.actors.unserved import is_made, nobody_serves, roles_needed, roles_waited_for
 from loopwright.bus import Bus, Entry, Limits, Outcome, Run, connect_bus
 from loopwright.bus.client import Goals, wait_until_known
-from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.errors import GoalUnknown, Unreadable
-from loopwright.bus.messages import Ended, Evaluation, FailureClass, Result, Status, StepOrder, Usage
+from loopwright.bus.messages import Result, Status
 from loopwright.bus.names import is_token
 from loopwright.bus.presence import unserved
 from loopwright.bus.subjects import Subject
 from loopwright.deploy.board import sparkline
+from loopwright.deploy.entries import plain, sentence_of
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.listing import goals_on_record, row_of, where_it_stands
 from loopwright.deploy.screen import screen
@@ -107,92 +106,11 @@ async def followed(bus: Bus, run: Run, timeout: float | None, as_json: bool) -> 
     return of_outcome(outcome)
 
 
-def plain(entry: Entry) -> dict[str, JsonValue]:
-    """Return an entry as JSON."""
-    body = entry.message.model_dump(mode="json") if entry.message else None
-    return {"seq": entry.seq, "time": entry.time.isoformat(), "subject": str(entry.subject), "message": body}
-
-
 def told(entry: Entry) -> None:
     """Print an entry in one line, if it says something to a person."""
     sentence = sentence_of(entry)
     if sentence:
         click.echo(f"{entry.seq:>8}  {entry.time:%H:%M:%S}  {sentence}")
-
-
-def sentence_of(entry: Entry) -> str:
-    """Return what an entry says, in a few words."""
-    match entry.message:
-        case StepOrder(judge=None) as order:
-            lane = f", in lane {order.lane} of a race" if order.lane else ""
-            model = f", by the model {order.model}" if order.model else ""
-            hint = f", with a hint: {order.hint}" if order.hint else ""
-            return f"{place_of(order)}: {order.role} is asked to work{lane}{model}{hint}"
-        case StepOrder() as order:
-            return f"{place_of(order)}: {order.role} is asked to judge"
-        case (Result() | Evaluation()) as answer if is_called_off(answer):
-            who = answer.judge if isinstance(answer, Evaluation) else answer.worker
-            return f"{place_of(answer)}: {who} has stopped{tokens_in_words(answer.usage)}"
-        case (Result() | Evaluation()) as answer if answer.failure is not None:
-            who = answer.judge if isinstance(answer, Evaluation) else answer.worker
-            return f"{place_of(answer)}: {who} failed: {answer.failure.kind.value}: {answer.failure.message}"
-        case Result() as result:
-            made = "a result" if result.size == 1 else f"{result.size:,} proposals"
-            of_others = ", of content that nobody vouches for" if result.untrusted else ""
-            return f"{place_of(result)}: {result.worker} made {made} in {result.seconds:.1f} s{of_others}"
-        case Evaluation() as found:
-            passed = "passed" if found.passed else "refused"
-            first = found.feedback.splitlines()[0] if found.feedback else ""
-            return f"{place_of(found)}: {found.judge} {passed}, score {found.score:.2f}. {first}".rstrip()
-        case Effect() as effect:
-            return f"{place_of(effect)}: {call_in_words(effect)}"
-        case Ended(outcome=outcome):
-            return f"ended: {outcome.status.value} ({outcome.reason.value})"
-        case _:
-            return ""
-
-
-def place_of(message: StepOrder | Result | Evaluation | Effect) -> str:
-    """Return which attempt is meant, and at which step where there may be several."""
-    attempt = f"attempt {message.attempt}"
-    return attempt if message.step == WORK else f"{message.step}, {attempt}"
-
-
-def call_in_words(effect: Effect) -> str:
-    """Return what an entry of an attempt's effect record says, in a few words."""
-    match effect.phase:
-        case EffectPhase.HELD:
-            return f"{effect.worker} goes on where another worker was lost"
-        case EffectPhase.CALLED_OFF:
-            return f"{effect.role} is told to stop: another attempt has won"
-        case EffectPhase.CLAIMED:
-            return f"{effect.role} calls {effect.name}"
-        case EffectPhase.RESERVED:
-            return f"{effect.role} submits {effect.key}, of the loop {effect.name}"
-        case EffectPhase.DONE if effect.what == "goal":
-            return f"{effect.key} has ended"
-        case EffectPhase.RELEASED:
-            return f"{effect.name} has not happened"
-        case EffectPhase.FAILED:
-            return f"{effect.name} failed: {effect.failure}"
-        case EffectPhase.RAISED:
-            return f"{effect.name} did not answer: {effect.failure}"
-        case EffectPhase.DONE:
-            if effect.failure:
-                return effect.failure
-            met = ", asked with untrusted content" if effect.untrusted else ""
-            return f"{effect.name} answered {effect.role}{tokens_in_words(effect.usage)}{met}"
-
-
-def tokens_in_words(usage: Usage) -> str:
-    """Return the tokens that something took, behind what is said of it; nothing where it took none."""
-    tokens = usage.tokens_in + usage.tokens_out
-    return f", {tokens:,} tokens" if tokens else ""
-
-
-def is_called_off(answer: Result | Evaluation) -> bool:
-    """Tell whether somebody has stopped because another attempt has won."""
-    return answer.failure is not None and answer.failure.kind is FailureClass.CALLED_OFF
 
 
 async def show(goal: str, as_json: bool) -> int:
@@ -271,7 +189,7 @@ async def waiting_on(bus: Bus, standing: Standing) -> dict[str, JsonValue]:
     standing = await with_what_was_handed(bus, standing)
     roles = roles_waited_for(standing)
     missing = await unserved(bus, roles_needed(standing))
-    people = list(dict.fromkeys(role for _, _, role in waited_for(standing)))
+    people = list(dict.fromkeys(each.role for each in waited_for(standing)))
     told: dict[str, JsonValue] = {"waiting_on": ", ".join([*roles, *people, *goals_of(standing, standing.doing)])}
     if people:
         told["asked"] = f"`loopwright ask {standing.goal.goal}` shows what {', '.join(people)} is asked."

@@ -11,8 +11,9 @@ from pydantic_core import from_json
 
 from loopwright.bus import Entry
 from loopwright.bus.letters import Letter
-from loopwright.deploy.goals import plain, sentence_of
+from loopwright.deploy.entries import plain, sentence_of
 from loopwright.deploy.telling import SCHEMA_VERSION
+from loopwright.deploy.visible import visible
 
 BINARY_SHOWN = 1024
 """Bytes of a binary body that a person is shown; --json has them all."""
@@ -181,13 +182,3 @@ def said_by(entry: Entry) -> str:
         return f"{entry.subject.kind}: cannot be read"
     said = sentence_of(entry) or f"{entry.subject.kind}: {entry.message.model_dump_json(exclude_defaults=True)}"
     return said if len(said) <= SUMMARY else f"{said[:SUMMARY]}…"
-
-
-def visible(text: str) -> str:
-    """Return a stranger's text so that a terminal shows it, and does not obey it."""
-    return "".join(each if each.isprintable() or each in "\n\t" else escaped(each) for each in text)
-
-
-def escaped(character: str) -> str:
-    """Return a character that cannot be seen as it is written in JSON."""
-    return json.dumps(character)[1:-1]

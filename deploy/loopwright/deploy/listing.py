@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import click
 from pydantic import JsonValue
 
+from loopwright.actors.asking import waited_for
 from loopwright.actors.decide import DEADLINE
 from loopwright.actors.ledger import last_decision
 from loopwright.actors.standing import Standing
-from loopwright.bus import Bus, Outcome
+from loopwright.bus import Bus, Outcome, Status
 from loopwright.bus.messages import Ended
 from loopwright.bus.reading import read_all
 from loopwright.bus.stored import Stored
@@ -56,7 +57,7 @@ def row_of(standing: Standing, at: datetime) -> Row:
     return {
         "goal": standing.goal.goal,
         "loop": standing.loop.name,
-        "status": standing.outcome.status.value if standing.outcome else "working",
+        "status": status_of(standing).value,
         "reason": standing.outcome.reason.value if standing.outcome else None,
         "score": standing.best.score if standing.best else standing.baseline,
         "attempts": standing.attempts - standing.empty,
@@ -64,6 +65,13 @@ def row_of(standing: Standing, at: datetime) -> Row:
         "opened": standing.opened.isoformat(timespec="seconds"),
         "changed": at.isoformat(timespec="seconds"),
     }
+
+
+def status_of(standing: Standing) -> Status:
+    """Return how a goal stands: a person's word is wanted where one is asked, whoever works beside it."""
+    if standing.outcome:
+        return standing.outcome.status
+    return Status.INPUT_REQUIRED if waited_for(standing) else Status.WORKING
 
 
 def row_of_end(outcome: Outcome, at: datetime) -> Row:

@@ -14,8 +14,9 @@ from loopwright.bus.memories import UNTRUSTED, Author, Lesson, Noted, Remembered
 from loopwright.bus.searching import Index
 from loopwright.deploy.exits import Exit
 from loopwright.deploy.goals import bus_of, known_by_name
-from loopwright.deploy.lettering import age_in_words, columns, visible
+from loopwright.deploy.lettering import age_in_words, columns
 from loopwright.deploy.telling import tell, versioned
+from loopwright.deploy.visible import visible
 
 SUMMARY = 80
 """Characters of a lesson or a value in a list."""

@@ -82,7 +82,7 @@ async def test_a_prompt_that_may_hold_untrusted_content_is_marked_on_record(bus:
     for _ in range(2):
         await step.ask(Obedient(), [Turn("user", "what now?")], "m")
         await step.call(page, url="shop")
-    record = [await bus.message(Effect, each) for each in await bus.record([str(step.holding._subject)])]
+    record = [await bus.message(Effect, each) for each in await bus.record([f"lw.v1.effect.default.{step.goal}.>"])]
     asked = [each.untrusted for each in record if each and each.what == "ask" and each.phase is EffectPhase.DONE]
     assert asked == [False, True]
     assert Usage(model_calls=2, tokens_in=2, tokens_out=2, tool_calls=2) == step.spent

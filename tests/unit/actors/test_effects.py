@@ -130,3 +130,11 @@ def test_a_person_is_told_what_to_look_for() -> None:
         'refund with {"order": "o-7", "amount": "12.50"} may or may not have happened, and nothing here can tell. '
         "Look for the key k1, and go on by hand."
     )
+
+
+def test_what_a_person_is_asked_is_neither_made_nor_paid_before_there_is_a_reply() -> None:
+    asked, approved = entry(EffectPhase.ASKED, what="call"), entry(EffectPhase.APPROVED, what="call")
+    record = record_of(asked)
+    assert (Run(record).recall(Place("a", 1)), record.asked, record.replied) == (None, {Place("a", 1): asked}, {})
+    record.take(approved)
+    assert (record.replied, record.claimed, record.spent) == ({Place("a", 1): approved}, {}, Usage())

@@ -18,6 +18,7 @@ from loopwright.actors.evolve import evolve, fold
 from loopwright.actors.ladder import Ladder, OtherModel, OtherRole
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.outcome import has_plan
+from loopwright.actors.person import Person
 from loopwright.actors.phases import Phase
 from loopwright.actors.standing import Standing
 from loopwright.actors.voting import Quorum, Vote
@@ -37,6 +38,7 @@ from loopwright.bus.messages import (
     StopReason,
     Usage,
 )
+from loopwright.bus.questions import Pause, Question, Reply
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JUDGES = ("tests", "lint", "style")
@@ -98,6 +100,7 @@ def loops(draw: st.DrawFn) -> Loop:
         start["makers"] = ("strong",)
         start["ladder"] = draw(st.sampled_from([None, ()]))
     start["evaluators"] = ("form",)
+    start |= {"people": {"boss": Person(within=60), "owner": Person(within=60)}, "approvers": ("boss", "owner")}
     return Loop(name="loop", work="code", judges=judges, acceptance=acceptance, bounds=bounds, **voting, **start)
 
 
@@ -115,6 +118,8 @@ class World:
         self.events: list[Event] = []
         self.sent: list[Message] = []
         self.open_orders: list[StepOrder] = []
+        self.replies: list[Reply] = []
+        """What people will say to what they are asked."""
         self.said: list[Message] = []
         self.at = NOON
         self.act(open_goal(goal, loop, NOON))
@@ -142,9 +147,12 @@ class World:
 
     def say(self, message: Message) -> tuple[Event, ...]:
         self.at += timedelta(seconds=1)
-        events = decide(self.now, message, self.at)
         self.said.append(message)
+        events = decide(self.now, message, self.at, len(self.said))
         self.act(events)
+        if events and isinstance(message, Pause) and not self.now.over:
+            told = {"goal": "g1", "step": message.step, "attempt": message.attempt}
+            self.replies += [Reply(**told, digest=digest, approved=True) for digest in message.digests]
         return events
 
     def check(self) -> None:
@@ -153,7 +161,8 @@ class World:
         assert isinstance(self.events[0], Opened)
         assert sum(isinstance(event, Over) for event in self.events) == int(self.now.over)
         assert sum(isinstance(message, Ended) for message in self.sent) == int(self.now.over)
-        orders = Counter((order.step, order.role, order.attempt) for order in self.sent if isinstance(order, StepOrder))
+        told = [each for each in self.sent if isinstance(each, StepOrder)]
+        orders = Counter((order.step, order.role, order.attempt, order.resumed) for order in told)
         assert not orders or max(orders.values()) == 1
         assert sum(len(begun) for begun in self.begun().values()) <= self.now.bounds.attempts + self.now.loop.baseline
         for begun in self.begun().values():
@@ -204,8 +213,21 @@ class World:
         ]
 
 
+def answer_to_one(data: st.DataObject, world: World, failing: st.SearchStrategy[Failure]) -> Message:
+    """Return some answer to an order, or to what a person is asked."""
+    number = data.draw(st.integers(0, len(world.open_orders) + len(world.replies) - 1))
+    if number < len(world.replies):
+        return world.replies.pop(number)
+    return answer(data, world.open_orders.pop(number - len(world.replies)), failing)
+
+
 def answer(data: st.DataObject, order: StepOrder, failing: st.SearchStrategy[Failure]) -> Message:
-    """Return some answer to an order."""
+    """Return some answer to an order; whoever makes something may ask people first."""
+    if order.judge is None and order.resumed < 2 and data.draw(st.integers(0, 5)) == 0:
+        told = {"goal": "g1", "step": order.step, "attempt": order.attempt, "role": order.role}
+        persons = data.draw(st.lists(st.sampled_from(["boss", "owner", "boss", "owner", "nobody"]), max_size=3))
+        asked = tuple(Question(person=each, says=[order.resumed, number]) for number, each in enumerate(persons))
+        return Pause(**told, resumed=order.resumed, questions=asked)
     failure = data.draw(st.integers(0, 3).flatmap(lambda dice: st.none() if dice else failing))
     usage, score = data.draw(usages), data.draw(scores)
     if order.judge is None:
@@ -251,9 +273,8 @@ def test_a_goal_ends_once_whatever_is_said_in_whatever_order(data: st.DataObject
     world = World(loop, goal)
     for _ in range(data.draw(st.integers(0, 60))):
         what = data.draw(st.sampled_from(["answer"] * 8 + ["again", "nonsense", "ending"]))
-        if what == "answer" and world.open_orders:
-            order = world.open_orders.pop(data.draw(st.integers(0, len(world.open_orders) - 1)))
-            world.say(answer(data, order, failures))
+        if what == "answer" and (world.open_orders or world.replies):
+            world.say(answer_to_one(data, world, failures))
         elif what == "again" and world.said:
             said = data.draw(st.sampled_from(world.said))
             assert isinstance(said, Cancel | Due) or world.say(said) == (), "a duplicate led to a decision"
@@ -268,9 +289,8 @@ def test_a_goal_ends_once_whatever_is_said_in_whatever_order(data: st.DataObject
 @settings(max_examples=100, deadline=None)
 def test_every_goal_ends_when_every_order_is_answered_at_last(data: st.DataObject, loop: Loop, goal: Goal) -> None:
     world = World(loop, goal)
-    while world.open_orders and not world.now.over:
-        order = world.open_orders.pop(data.draw(st.integers(0, len(world.open_orders) - 1)))
-        world.say(answer(data, order, mild_failures))
+    while (world.open_orders or world.replies) and not world.now.over:
+        world.say(answer_to_one(data, world, mild_failures))
     assert world.now.over, "everything was answered, and the goal still waits"
     world.check()
 
@@ -282,6 +302,8 @@ def test_the_state_that_is_kept_does_not_grow_with_the_attempts(data: st.DataObj
         update={
             "baseline": False,
             "plan": None,
+            "people": {},
+            "approvers": (),
             "steps": (),
             "acceptance": None,
             "bounds": Bounds(attempts=999, patience=999, width=3),

@@ -104,7 +104,7 @@ def test_every_kind_has_a_stream_or_may_be_lost() -> None:
 
 def test_the_record_of_a_goal_is_everything_but_its_timers_and_its_intake() -> None:
     kinds = {text.split(".")[2] for text in of_goal("default", "g1")}
-    assert kinds == {"decision", "step", "effect", "result", "made", "eval", "event", "ctl"}
+    assert kinds == {"decision", "step", "effect", "result", "made", "eval", "pause", "reply", "event", "ctl"}
     assert all("g1" in text.split(".") for text in of_goal("default", "g1"))
 
 

@@ -20,6 +20,7 @@ from loopwright.bus import (
 )
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Ended, Failure, Message
+from loopwright.bus.questions import Pause, Reply
 from loopwright.deploy.board import Board, sparkline
 from loopwright.deploy.screen import line
 
@@ -117,3 +118,16 @@ def test_a_role_that_nobody_serves_is_shown_until_the_goal_is_over() -> None:
     outcome = Outcome(goal="g1", loop="guessing", status=Status.FAILED, reason=StopReason.NO_ROLE)
     ended = Entry(2, datetime(2026, 1, 1, tzinfo=UTC), SOMEWHERE, Ended(goal="g1", outcome=outcome))
     assert board.after(ended).unserved == ()
+
+
+def test_an_attempt_that_was_laid_aside_waits_for_a_person_and_not_for_its_role() -> None:
+    place: dict[str, object] = {"goal": "g1", "step": "work", "attempt": 1}
+    question = {"person": "boss", "tool": "refund"}
+    pause = Pause.model_validate(place | {"resumed": 0, "role": "guess", "questions": [question]})
+    (digest,) = pause.digests
+    board = told(order("guess", 1), pause)
+    assert (board.status, board.waiting) == ("input_required", {"boss": 1})
+    board = told(order("guess", 1), pause, Reply.model_validate(place | {"digest": digest, "approved": True}))
+    assert (board.status, board.waiting) == ("working", {})
+    board = told(order("guess", 1), pause, order("guess", 1, resumed=1), result(1))
+    assert (board.begun, board.waiting) == (1, {})

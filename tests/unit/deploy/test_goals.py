@@ -25,12 +25,15 @@ from loopwright.bus.messages import (
     StopReason,
     Usage,
 )
+from loopwright.bus.questions import Pause, Reply
 from loopwright.deploy.board import Board
-from loopwright.deploy.goals import called_off, in_words, race_of, row_in_words, sentence_of, spent_in_words, steps_of
+from loopwright.deploy.entries import sentence_of
+from loopwright.deploy.goals import called_off, in_words, race_of, row_in_words, spent_in_words, steps_of
 from loopwright.deploy.listing import row_of
 from loopwright.deploy.screen import drawn, line
 from loopwright.deploy.verbs.goal import submit
 
+NOW = datetime.now(UTC)
 SUBJECT = Subject.of("effect", ns="default", goal="g1", step="work", attempt=2, role="support")
 
 
@@ -87,6 +90,10 @@ def test_a_goal_shows_the_steps_that_are_under_way_and_those_that_wait() -> None
         ({"phase": "released", "name": "refund"}, "attempt 2: refund has not happened"),
         ({"phase": "failed", "name": "refund", "failure": "no"}, "attempt 2: refund failed: no"),
         ({"phase": "done", "name": "refund"}, "attempt 2: refund answered support"),
+        ({"phase": "asked", "name": "refund", "person": "boss"}, "attempt 2: support needs the word of boss"),
+        ({"phase": "approved", "name": "refund"}, "attempt 2: refund may be called"),
+        ({"phase": "denied", "name": "refund", "failure": "too much"}, "attempt 2: refund is not called: too much"),
+        ({"phase": "denied", "name": "refund", "person": "boss"}, "attempt 2: refund is not called: boss says no"),
         (
             {"phase": "reserved", "what": "goal", "name": "lookup", "key": "g7"},
             "attempt 2: support submits g7, of the loop lookup",
@@ -161,3 +168,16 @@ def test_the_screen_leaves_out_what_there_is_nothing_of_and_says_how_to_look_at_
         "waiting",
         "asked",
     ]
+
+
+def test_a_pause_and_a_reply_say_who_is_asked_what() -> None:
+    place: dict[str, object] = {"goal": "g1", "step": "work", "attempt": 2}
+    questions = [
+        {"person": "boss", "tool": "refund", "arguments": {"to": "a\u202eb"}},
+        {"person": "owner", "says": "x" * 200},
+    ]
+    pause = Pause.model_validate(place | {"resumed": 0, "role": "support", "questions": questions})
+    reply = Reply.model_validate(place | {"digest": "0123", "approved": False, "why": "too much", "person": "ada"})
+    asked = 'boss is asked to approve refund with {"to": "a\\u202eb"}; owner is asked "' + "x" * 119 + "…"
+    assert sentence_of(Entry(1, NOW, SUBJECT, pause)) == f"attempt 2: {asked}; nobody has it meanwhile"
+    assert sentence_of(Entry(2, NOW, SUBJECT, reply)) == "attempt 2: ada says no: too much"

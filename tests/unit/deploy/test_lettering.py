@@ -5,7 +5,8 @@ import pytest
 from pydantic import JsonValue
 
 from loopwright.bus.letters import Letter
-from loopwright.deploy.lettering import Opened, age_in_words, body_in_words, decoded, in_words, rows, visible
+from loopwright.deploy.lettering import Opened, age_in_words, body_in_words, decoded, in_words, rows
+from loopwright.deploy.visible import visible
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LETTER = Letter(

@@ -132,3 +132,17 @@ async def test_who_is_asked_is_given_the_key_and_the_arguments_as_their_function
     assert told == Done({"order": "2026-01-01", "amount": "2.50", "key": "k1"})
     with pytest.raises(Misuse):
         await pay.what_happened("k1", {"sum": "2.50"})
+
+
+async def test_a_tool_names_the_person_who_approves_it_and_takes_what_was_shown() -> None:
+    @tool(writes="external", approve="boss")
+    async def pay(amount: Decimal, to: str = "me") -> str:
+        return f"{amount} to {to}"
+
+    read = pay.read({"amount": "1.50"})
+    written = pay.written(read)
+    assert (pay.approve, written, pay.read_again(written)) == ("boss", {"amount": "1.50", "to": "me"}, read)
+    with pytest.raises(TypeError, match="close is to be approved by a role, and 'The Boss' cannot be one"):
+
+        @tool(approve="The Boss")
+        async def close() -> None: ...

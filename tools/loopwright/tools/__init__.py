@@ -1,5 +1,6 @@
 """What agents can do to the world."""
 
+from loopwright.tools.errors import Denied as Denied
 from loopwright.tools.errors import Misuse as Misuse
 from loopwright.tools.errors import ToolError as ToolError
 from loopwright.tools.errors import ToolFailed as ToolFailed

@@ -3,6 +3,7 @@
 ToolError
 ├── Misuse              a tool is called with arguments that do not fit
 ├── ToolFailed          a tool that changes things says no
+│   └── Denied          a person says no to a call
 ├── EditMismatch        an edit does not fit the text it is meant for
 ├── SandboxUnavailable  the isolation that was asked for cannot be had here
 ├── WorkspaceRefused    a folder cannot be packed, unpacked or written back safely
@@ -42,6 +43,16 @@ class ToolFailed(ToolError):
     def __init__(self, tool: str, why: str) -> None:
         super().__init__(f"{tool} failed: {why}")
         self.tool = tool
+        self.why = why
+
+
+class Denied(ToolFailed):
+    """A person says no to a call, and nothing has happened; asked for the same again, the same is said."""
+
+    def __init__(self, tool: str, person: str, why: str) -> None:
+        ToolError.__init__(self, f"{tool} was not approved by {person}" + (f": {why}" if why else ""))
+        self.tool = tool
+        self.person = person
         self.why = why
 
 

@@ -9,10 +9,14 @@ async def refund(order: str, amount: Decimal, *, key: IdempotencyKey) -> Receipt
 @refund.reconcile
 async def refunded(key: IdempotencyKey, order: str, amount: Decimal) -> Done | NotDone: ...
 
+@tool(writes="external", approve="boss")
+async def close(account: str) -> None: ...
+
 A tool that writes or spends changes the world, so what is known of each call matters. A `ToolError` says that nothing
 has happened. Being cancelled, `TimeoutError` and a broken connection say nothing: it may have happened, and `reconcile`
 is asked. Any other exception is worth asking about, too; where there is nobody to ask, it counts as a no. A call that
-failed may be made again, and then has the same key.
+failed may be made again, and then has the same key. A call that a person is to approve is made after that, with exactly
+the arguments that the person was shown.
 """
 
 import inspect
@@ -26,6 +30,7 @@ from pydantic_core import to_json
 from loopwright.bus.envelope import MAX_DEPTH, MAX_REFERENCED, parse_json
 from loopwright.bus.errors import BusUnreachable, Unreadable
 from loopwright.bus.messages import Json
+from loopwright.bus.names import is_token
 from loopwright.tools.errors import Misuse, Problem, ToolError
 
 IdempotencyKey = NewType("IdempotencyKey", str)
@@ -64,6 +69,7 @@ class Tool[T]:
         spends: bool,
         polls: bool = False,
         reads: Literal["local", "external"] | None = None,
+        approve: str = "",
     ) -> None:
         self.name = str(getattr(function, "__name__", "tool"))
         self.writes = writes
@@ -71,6 +77,7 @@ class Tool[T]:
         self.polls = polls
         self.is_trusted = (reads or ("local" if writes == "local" and not spends else "external")) == "local"
         """Whether its maker vouches for what it answers; else that may hold what others have written."""
+        self.approve = approve
         self._function = function
         self._reconcile: Reconcile | None = None
         hints = get_type_hints(function, include_extras=True)
@@ -80,6 +87,8 @@ class Tool[T]:
         if self._wants_key:
             parameters.pop(KEY)
         refuse_untyped(self.name, parameters, hints)
+        if approve and not is_token(approve):
+            raise TypeError(f"{self.name} is to be approved by a role, and {approve!r} cannot be one")
         if self._wants_key and not self.changes:
             raise TypeError(f"{self.name} has a key, and only a tool that writes or spends is given one")
         empty = inspect.Parameter.empty
@@ -116,6 +125,17 @@ class Tool[T]:
         """
         try:
             return self._defaults | self._arguments.validate_python(arguments)
+        except ValidationError as error:
+            raise Misuse(self.name, problems_of(error)) from None
+
+    def read_again(self, written: Json) -> dict[str, Any]:
+        """Return arguments that were written as the function wants them.
+
+        Raises:
+            Misuse: they do not fit, for the tool takes others now.
+        """
+        try:
+            return self._defaults | self._arguments.validate_json(to_json(written))
         except ValidationError as error:
             raise Misuse(self.name, problems_of(error)) from None
 
@@ -163,11 +183,7 @@ class Tool[T]:
             Misuse: the tool takes other arguments now.
         """
         assert self._reconcile is not None, "ask `can_tell` first"
-        try:
-            read = self._defaults | self._arguments.validate_json(to_json(arguments))
-        except ValidationError as error:
-            raise Misuse(self.name, problems_of(error)) from None
-        told = await self._reconcile(IdempotencyKey(key), **read)
+        told = await self._reconcile(IdempotencyKey(key), **self.read_again(arguments))
         return Done(self.kept(told.answer)) if isinstance(told, Done) else told
 
     def leaves_in_doubt(self, error: Exception) -> bool:
@@ -187,10 +203,12 @@ def tool[T](
     spends: bool = False,
     polls: bool = False,
     reads: Literal["local", "external"] | None = None,
+    approve: str = "",
 ) -> Callable[[Callable[..., Awaitable[T]]], Tool[T]]:
     """Make an async function a tool: one that reads, unless it `writes` here or elsewhere, or `spends` money.
 
-    One that `polls` is asked again and again until it answers something else; of others that is a repetition.
+    One that `polls` is asked again and again until it answers something else; of others that is a repetition. What is
+    to be approved by a person of the loop names the person's role with `approve`.
 
     What a tool answers counts as written by others, and whoever calls it has met untrusted content: a web page, an
     issue, a row that a customer filled in. One that `reads="local"` answers nothing but what its maker vouches for, as
@@ -198,7 +216,7 @@ def tool[T](
     """
 
     def wrap(function: Callable[..., Awaitable[T]]) -> Tool[T]:
-        return Tool(function, writes=writes, spends=spends, polls=polls, reads=reads)
+        return Tool(function, writes=writes, spends=spends, polls=polls, reads=reads, approve=approve)
 
     return wrap
 

@@ -17,7 +17,7 @@ WHOLE = 0.95
 """Share of an answer from which on it counts as shown."""
 MANY = 4
 """Pieces that an answer has at least for a part of it to tell that it was cut."""
-UNANSWERED = frozenset({EffectPhase.RAISED, EffectPhase.FAILED, EffectPhase.RELEASED})
+UNANSWERED = frozenset({EffectPhase.RAISED, EffectPhase.FAILED, EffectPhase.RELEASED, EffectPhase.DENIED})
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from loopwright.actors.decision import Decision
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.plan import PLAN, Plan, PlannedStep
 from loopwright.actors.voting import Panel
-from loopwright.bus.effects import Effect, EffectPhase
+from loopwright.bus.effects import PENDING, Effect, EffectPhase
 from loopwright.bus.messages import Cancel, Ended, Evaluation, Failure, Goal, Outcome, Result, StepOrder
 from loopwright.bus.plain import JsonValue
 from loopwright.bus.trajectory import Entry
@@ -55,7 +55,7 @@ class Tried:
         found: list[Seen[Effect]] = []
         for seen in self.effects:
             effect = seen.message
-            if effect.what != "call" or effect.phase is EffectPhase.CLAIMED:
+            if effect.what != "call" or effect.phase in PENDING:
                 continue
             claim = claims.get((effect.call, effect.occurrence))
             told = {"key": claim.key, "arguments": claim.arguments} if claim else {}

@@ -1,0 +1,101 @@
+"""What is ordered of workers and evaluators, by where a goal stands."""
+
+from collections.abc import Iterator
+
+from loopwright.actors import subgoals
+from loopwright.actors.events import Answered, Began, Failed, Judged, Produced
+from loopwright.actors.phases import Phase
+from loopwright.actors.standing import Standing
+from loopwright.bus.messages import Allowance, Goal, Output, StepOrder
+
+MAKERS_ALONE = {"best": None, "hint": "", "model": None, "tried": None}
+"""What an evaluator is not told: it judges each attempt by itself."""
+
+
+def orders(
+    standing: Standing, event: Began | Answered | Produced | Judged | Failed, output: Output | None
+) -> Iterator[StepOrder | Goal]:
+    """Return what is ordered where an attempt at the step at hand has moved."""
+    match event:
+        case Began(attempt=0):
+            yield from (evaluation(standing, 0, role) for role in standing.panel.everybody)
+        case Began():
+            yield work(standing, event.attempt)
+        case Answered() if has_come_to(standing, event, Phase.WORKING):
+            yield work(standing, event.attempt)
+        case Produced(handed=False):
+            yield from (evaluation(standing, event.attempt, role, output) for role in standing.panel.everybody)
+        case Judged() | Failed() if has_come_to(standing, event, Phase.ACCEPTING):
+            yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
+        case _:
+            pass
+
+
+def ordered_anew(standing: Standing) -> Iterator[StepOrder | Goal]:
+    """Yield the orders for all that is under way."""
+    for there in filter(None, [standing.at(doing.step) for doing in standing.doing]):
+        for attempt in there.under_way:
+            if attempt.phase is Phase.WORKING:
+                yield work(there, attempt.number)
+            else:
+                yield from (evaluation(there, attempt.number, role) for role in attempt.waiting)
+
+
+def has_come_to(standing: Standing, event: Answered | Judged | Failed, phase: Phase) -> bool:
+    """Tell whether an event has brought its attempt to a phase: it was the last that was waited for."""
+    attempt = standing.attempt(event.attempt)
+    return attempt is not None and attempt.phase is phase
+
+
+def work(standing: Standing, attempt: int) -> StepOrder | Goal:
+    """Return the order to make a result, or to go on making it where people have replied; or the goal that makes it."""
+    share, under_way = left(standing, attempt), standing.attempt(attempt)
+    if standing.subloop is not None:
+        return subgoals.sub_goal(standing, attempt, share)
+    ordered = order(standing, attempt, share).but(to=standing.judge_of(standing))
+    if under_way is None or not under_way.resumed:
+        return ordered
+    return ordered.but(resumed=under_way.resumed, replies={each.digest: each.replied for each in under_way.pending})
+
+
+def order(standing: Standing, attempt: int, share: Allowance | None) -> StepOrder:
+    """Return an order about an attempt, which may spend its share."""
+    goal, loop = standing.goal, standing.loop
+    under_way = standing.attempt(attempt)
+    lane = under_way.lane if under_way else 0
+    return StepOrder.of(
+        goal=goal.goal,
+        loop=loop.name,
+        step=standing.step,
+        attempt=attempt,
+        role=standing.maker_of(standing, lane),
+        input=goal.input,
+        task=standing.task,
+        before=standing.before,
+        best=standing.best.pick if standing.best else None,
+        hint=standing.hint,
+        model=standing.model_of(lane),
+        lane=lane,
+        tried=standing.tried,
+        left=share,
+        timeout=standing.bounds.step_timeout,
+        hops=goal.hops + 1,
+        prefix=standing.prefix,
+        untrusted=standing.untrusted,
+    )
+
+
+def left(standing: Standing, attempt: int, ways: int = 1) -> Allowance | None:
+    """Return what an order may spend, one of so many for the same attempt."""
+    under_way = standing.attempt(attempt)
+    return (under_way.purse or standing.room).left(standing.bounds, ways) if under_way else None
+
+
+def evaluation(standing: Standing, attempt: int, judge: str, output: Output | None = None) -> StepOrder:
+    """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
+    hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
+    ways = 1 if judge == standing.loop.acceptance else len(standing.panel.everybody)
+    share = left(standing, attempt, ways)
+    to = standing.judge_of(standing)
+    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output, "to": to}
+    return order(standing, attempt, share).but(**MAKERS_ALONE | addressed)

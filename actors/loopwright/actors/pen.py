@@ -1,0 +1,183 @@
+"""The pen with which one holder writes on the record of an attempt.
+
+Every entry is written behind the last one that this holder has seen. Whoever takes an attempt over says so on its
+record first: so a holder that comes back from the dead is refused at its next entry. Who holds an attempt that was
+taken up again after people had replied comes behind everybody who held it before.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import anyio
+import structlog
+
+from loopwright.actors.effects import EffectRecord, Place, record_place
+from loopwright.actors.errors import LeaseLost
+from loopwright.bus.connection import LEASE, Bus
+from loopwright.bus.effects import Effect, EffectPhase, What
+from loopwright.bus.errors import GuardLost
+from loopwright.bus.messages import StepOrder
+from loopwright.bus.stored import Stored
+from loopwright.bus.subjects import Subject
+
+log = structlog.get_logger()
+
+FRESH = LEASE / 2
+"""Seconds after a claim in which nobody else can hold the attempt: our last sign of life was a third of a lease ago."""
+LAST_WORDS = 2.0
+"""Seconds to put on record how a call ended while we are being cancelled."""
+LOOKS = 5
+"""Times to look for what has refused an entry before we give way to it unseen."""
+LAG = 0.1
+"""Seconds between two looks: a replica may be behind."""
+
+
+class Pen:
+    """What is on record of an attempt's calls, for one holder, who writes behind it."""
+
+    def __init__(self, bus: Bus, order: StepOrder, *, delivery: int, new: bool, cause: str) -> None:
+        self.record = EffectRecord()
+        self._subject = record_place(bus.ns, order)
+        self._bus = bus
+        self._order = order
+        self._delivery = delivery
+        self._rank = order.resumed, delivery
+        self._new = new
+        self._cause = cause
+        self._seen = 0
+        self._lost = False
+        self._looked = self._rank > (0, 1)
+        self._taken_over = not self._looked
+
+    def refuse_if_lost(self) -> None:
+        """Raise if another worker holds the attempt now.
+
+        Raises:
+            LeaseLost: it does.
+        """
+        if self._lost:
+            raise LeaseLost
+
+    async def look_first(self) -> None:
+        """Give way before the first call if somebody has been here.
+
+        A broker that was killed, or has handed its lead to another, forgets what it has handed out, and hands it out
+        for the first time again; the next time it is the second, and then the record is taken over. Where that may have
+        happened we say so on record and not only look: so that an answer which is on its way there is refused, or seen.
+
+        Raises:
+            LeaseLost: another worker holds the attempt, or held it.
+            RaceLost: it is called off.
+        """
+        self.refuse_if_lost()
+        self.record.refuse_if_called_off()
+        if not self._looked:
+            self._looked = True
+            asked = anyio.current_time()
+            if self._new:
+                stored = await self._bus.last(self._subject)
+                found = await self._bus.message(Effect, stored) if stored else None
+                self._lost = found is not None and found.worker != self._bus.name
+                self.refuse_if_lost()
+            if not self._new or anyio.current_time() - asked > FRESH:  # cut off: somebody may have been here since
+                await self.put(self.entry(EffectPhase.HELD))
+
+    @cached_property
+    def _lock(self) -> anyio.Lock:
+        """Has one entry written at a time; most steps write none."""
+        return anyio.Lock()
+
+    async def take_over(self) -> None:
+        """Read what earlier holders have put on record, if they have; they can write no more.
+
+        Raises:
+            LeaseLost: there is a later holder already.
+        """
+        if not self._taken_over:
+            await self.put(self.entry(EffectPhase.HELD))
+            self._taken_over = True
+
+    async def claim(self, claim: Effect) -> None:
+        """Claim a call, and hear at once that the claim stands: whoever hears it late may have a successor by then."""
+        while True:
+            asked = anyio.current_time()
+            await self.put(claim)
+            if anyio.current_time() - asked < FRESH:
+                return
+            log.info("claim.heard_late", tool=claim.name, key=claim.key)
+
+    async def put_at_last(self, effect: Effect) -> None:
+        """Put on record how a call ended, even if we are being cancelled: it will not be asked for again."""
+        try:
+            await self.put(effect)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WORDS):
+                await self.put(effect)
+            raise
+
+    async def put(self, effect: Effect) -> None:
+        """Put an entry on record behind all that is there.
+
+        Raises:
+            LeaseLost: another worker holds the attempt now.
+            BusUnreachable: no answer for a minute.
+        """
+        bus, subject = self._bus, self._subject
+        id_ = f"{subject}-{self._delivery}-{effect.call}-{effect.occurrence}-{effect.phase}"
+        async with self._lock:
+            while True:
+                self.refuse_if_lost()
+                self.record.refuse_to_begin(effect)
+                try:
+                    self._seen = await bus.publish(subject, effect, id=id_, cause=self._cause, guard=self._seen)
+                except GuardLost:
+                    if not await self._catch_up(subject, effect):
+                        continue
+                else:
+                    self.record.take(effect)
+                return
+
+    async def _catch_up(self, subject: Subject, effect: Effect) -> bool:
+        """Read on behind the last entry that was seen; True if `effect` itself is there: only its receipt was lost."""
+        ours = False
+        for stored in await self._news(subject):
+            self._seen = stored.seq
+            found = await self._bus.message(Effect, stored)
+            if found is None:
+                continue  # somebody has written what nobody can read, and it means nothing
+            rank = found.resumed, found.delivery
+            later = found.phase is EffectPhase.HELD and rank > self._rank
+            rival = found.worker != self._bus.name and rank >= self._rank
+            if later or rival:
+                self._lost = True
+                raise LeaseLost
+            self.record.take(found)
+            ours = ours or found == effect
+        return ours
+
+    async def _news(self, subject: Subject) -> list[Stored]:
+        """Return the entries behind the last one that was seen, of which there must be some.
+
+        Raises:
+            LeaseLost: there are none, so that the record is not the one that we have begun.
+        """
+        for _ in range(LOOKS):
+            if found := await self._bus.record([str(subject)], after=self._seen):
+                return found
+            await anyio.sleep(LAG)
+        self._lost = True
+        raise LeaseLost
+
+    def entry(
+        self,
+        phase: EffectPhase,
+        what: What | None = None,
+        name: str = "",
+        place: Place = Place("", 0),  # noqa: B008 - frozen
+        **told: Any,
+    ) -> Effect:
+        """Return an entry of ours."""
+        order = self._order
+        told |= {"goal": order.goal, "step": order.step, "attempt": order.attempt, "role": order.role}
+        told |= {"worker": self._bus.name, "delivery": self._delivery, "resumed": order.resumed}
+        return Effect(phase=phase, what=what, name=name, call=place.call, occurrence=place.occurrence, **told)
