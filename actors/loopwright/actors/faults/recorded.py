@@ -93,6 +93,12 @@ class Tried:
         return self.failure is not None or bool(self.sick) or (self.number > 0 and bool(self.refused))
 
     @property
+    def lost_at(self) -> int | None:
+        """Where whoever made it was told that another had won; None if nobody was."""
+        words = [each.seq for each in self.effects if each.message.phase is EffectPhase.CALLED_OFF]
+        return words[0] if words else None
+
+    @property
     def went_well(self) -> bool:
         """Whether every evaluator passed it."""
         return bool(self.passed) and not self.went_wrong

@@ -108,15 +108,19 @@ def founded(pattern: str) -> Rule:
 
 
 def nothing_after_cancel() -> Rule:
-    """Return the rule that nothing is changed any more once the goal was called off."""
+    """Return the rule that nothing is changed any more once the goal was called off, or the attempt lost its race."""
 
     def rule(trail: Trail) -> tuple[Breach, ...]:
-        if trail.cancelled is None:
-            return ()
-        late = [deed for deed in trail.deeds if deed.changes and deed.happened and deed.seq > trail.cancelled]
-        why = "{} was called after the goal was called off."
-        seen = trail.cancelled
-        return tuple(Breach("nothing_after_cancel", why.format(deed.name), (seen, deed.seq)) for deed in late)
+        found: list[Breach] = []
+        for deed in (each for each in trail.deeds if each.changes and each.happened):
+            lost = trail.lost.get((deed.step, deed.attempt))
+            if trail.cancelled is not None and deed.seq > trail.cancelled:
+                why = f"{deed.name} was called after the goal was called off."
+                found.append(Breach("nothing_after_cancel", why, (trail.cancelled, deed.seq)))
+            elif lost is not None and deed.seq > lost:
+                why = f"{deed.name} was called after its attempt had lost its race and was called off."
+                found.append(Breach("nothing_after_cancel", why, (lost, deed.seq)))
+        return tuple(found)
 
     return rule
 

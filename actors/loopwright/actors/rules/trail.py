@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from loopwright.actors.faults import GoalRecord
 from loopwright.actors.faults.recorded import Seen, Tried, is_done
@@ -76,6 +76,8 @@ class Trail:
     spends: tuple[Spend, ...] = ()
     cancelled: int | None = None
     """Where the word stands that called the goal off."""
+    lost: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
+    """Where the word stands that called attempts off which have lost a race, by step and number."""
     succeeded: int | None = None
     """Where its end stands, if it was met."""
 
@@ -106,6 +108,7 @@ def trail_of(record: GoalRecord) -> Trail:
         children=tuple(children_of(record)),
         spends=tuple(map(spend_of, record.tried)),
         cancelled=record.called_off.seq if record.called_off else None,
+        lost={(tried.step, tried.number): seq for tried in record.tried if (seq := tried.lost_at) is not None},
         succeeded=ended.seq if ended else None,
     )
 

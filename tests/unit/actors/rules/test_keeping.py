@@ -69,6 +69,8 @@ def test_only_what_changes_something_comes_too_late_after_a_cancellation() -> No
     )
     assert broken(rules.nothing_after_cancel(), trail) == [(20, 30), (20, 31)]
     assert broken(rules.nothing_after_cancel(), Trail(deeds=trail.deeds)) == []
+    lost = Trail(deeds=trail.deeds, lost={(trail.deeds[0].step, trail.deeds[0].attempt): 30})
+    assert broken(rules.nothing_after_cancel(), lost) == [(30, 31)]
 
 
 def test_a_goal_is_not_met_over_a_part_that_failed() -> None:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from loopwright.actors.faults.recorded import Seen
 from loopwright.actors.rules import Trail, WrittenRule, rules_of, trail_of
-from loopwright.bus.effects import EffectPhase
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Cancel, FailureClass, FaultClass, Source, Status, StopReason
 from tests.unit.actors.faults.story import Story
 
@@ -49,6 +49,16 @@ def test_the_trail_of_a_record_has_each_call_once_with_how_far_it_came() -> None
     assert trail.cancelled is not None
     assert trail.deeds[2].seq < trail.cancelled < trail.deeds[3].seq
     assert (trail.succeeded, trail.children) == (None, ())
+
+
+def test_a_call_that_an_attempt_begins_after_it_has_lost_its_race_comes_too_late() -> None:
+    told = Story()
+    told.begin()
+    told.write("order", {"number": "ORD-1"}, article="A-7")
+    told.tell(Effect(goal="g1", step="work", attempt=1, role="clerk", phase=EffectPhase.CALLED_OFF))
+    told.effect(EffectPhase.CLAIMED, "call", "refund", key="k2")
+    why = "refund was called after its attempt had lost its race and was called off."
+    assert broken(["nothing_after_cancel"], trail_of(told.so_far())) == [why]
 
 
 @pytest.mark.parametrize(
