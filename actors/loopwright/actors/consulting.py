@@ -72,9 +72,8 @@ class Break:
 def question_of(asked: Effect) -> Question:
     """Return what a person is asked, according to the record."""
     told = asked.arguments or {}
-    if asked.what == "call":
-        return Question(person=asked.person, tool=asked.name, arguments=told, occurrence=asked.occurrence)
-    return Question(person=asked.person, says=told.get(SAYS), occurrence=asked.occurrence)
+    about = {"tool": asked.name, "arguments": told} if asked.what == "call" else {"says": told.get(SAYS)}
+    return Question(person=asked.person, occurrence=asked.occurrence, untrusted=asked.untrusted, **about)
 
 
 async def replies(bus: Bus, order: StepOrder, record: EffectRecord) -> AsyncIterator[tuple[Effect, Reply]]:

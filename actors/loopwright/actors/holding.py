@@ -245,8 +245,8 @@ class Holding:
             raise StepFailed(FailureClass.POLICY, asks_nobody(self._order.role, name))
         if (said := self._record.replied.get(place)) is None:
             if place not in self._record.asked:
-                asked = self._pen.entry(EffectPhase.ASKED, what, name, place, person=person, arguments=arguments)
-                await self._pen.put(asked)
+                told = {"person": person, "arguments": arguments, "untrusted": self.trust.untrusted}
+                await self._pen.put(self._pen.entry(EffectPhase.ASKED, what, name, place, **told))
             await self.pause.ask(question_of(self._record.asked[place]))
         elif said.phase is EffectPhase.DENIED:
             error = denied(said)

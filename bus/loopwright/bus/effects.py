@@ -68,7 +68,8 @@ class Effect(Message):
     aside: Allowance | None = None
     """What is set aside for a goal; once it has ended, what may still be spent of that unheard."""
     untrusted: bool = False
-    """Whether the attempt had met content that nobody vouches for when it asked the model: the prompt may hold it."""
+    """Whether the attempt had met content that nobody vouches for when it asked a model, or a person, for that may hold
+    it."""
 
 
 PENDING = frozenset(EffectPhase(each) for each in ("held", "called_off", "claimed", "reserved", "asked", "approved"))

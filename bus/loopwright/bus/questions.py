@@ -31,6 +31,8 @@ class Question(Message):
     """What is asked, where it is no call."""
     occurrence: Count = 1
     """Counts the same in one attempt, from one."""
+    untrusted: bool = False
+    """Whether whoever asks had met content that nobody vouches for: the question may be what that wants."""
 
     def digest_in(self, goal: str, step: str, attempt: int) -> str:
         """Return what tells exactly this, asked in an attempt, from all else that could be asked."""

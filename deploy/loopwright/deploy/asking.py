@@ -159,7 +159,7 @@ def facts(question: Asked) -> dict[str, JsonValue]:
         "task": order.task,
         "before": order.before,
         "output": question.output,
-        "untrusted": order.untrusted,
+        "untrusted": is_untrusted(question),
         "asked_by": order.role if question.question else None,
         "call": call_in(question),
         "question": question.question.says if question.question else None,
@@ -188,6 +188,11 @@ def subject_of(question: Asked) -> JsonValue:
     return order.input if order.task is None else order.task
 
 
+def is_untrusted(question: Asked) -> bool:
+    """Tell whether text of others, for which nobody vouches, went into what is asked."""
+    return question.order.untrusted or (question.question is not None and question.question.untrusted)
+
+
 def call_in(question: Asked) -> JsonValue:
     """Return the call that is to be approved; None where it is none."""
     asked_for = question.question
@@ -201,7 +206,7 @@ def in_words(question: Asked) -> str:
     about = f"step {question.order.step}, attempt {question.order.attempt}"
     told = [f"{role} is asked {what_for(question)} by {goal} ({about}), {left} left:"]
     told += [visible(json.dumps(subject_of(question), ensure_ascii=False, indent=2)), ""]
-    if question.order.untrusted:
+    if is_untrusted(question):
         told += ["Nobody vouches for all of this: text of others, such as a web page, went into it.", ""]
     if wants_yes_or_no(question):
         told += ["It was asked for with:", visible(json.dumps(question.order.input, ensure_ascii=False, indent=2)), ""]
