@@ -36,6 +36,7 @@ from loopwright.actors.events import (
     Replanned,
 )
 from loopwright.actors.evolve import evolve, fold
+from loopwright.actors.hooks import hooked
 from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.meaning import hear_result, hear_verdict
 from loopwright.actors.ordering import ordered_anew, orders
@@ -246,6 +247,7 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
 
     `output` is that of the result which it answers, where it is to travel on to the evaluators.
     """
+    yield from hooked(standing, events) if standing.loop.hooks else ()
     for event in events:
         match event:
             case Opened() | Forked() if not standing.over:

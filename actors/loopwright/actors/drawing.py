@@ -96,6 +96,13 @@ def arrows(loop: Loop) -> Iterator[str]:
     if loop.rungs:
         yield f'judging -. "stuck: {", then ".join(map(in_words, loop.rungs))}" .-> {start}'
     yield "work -. a bound is reached .-> stopped"
+    yield from (f'hook_{moment}[["a goal of {other}"]]' for moment, other in loop.hooks.items())
+    if "opened" in loop.hooks:
+        yield "goal -.-> hook_opened"
+    if "stuck" in loop.hooks:
+        yield "judging -. stuck .-> hook_stuck"
+    if "ended" in loop.hooks:
+        yield from ("accepted -.-> hook_ended", "stopped -.-> hook_ended")
 
 
 def bounds(bounds: Bounds) -> str:

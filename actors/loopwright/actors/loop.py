@@ -1,6 +1,7 @@
 """A loop: who makes, who judges, and when it stops. A frozen value, pinned in each goal's first decision."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -59,6 +60,8 @@ class Bounds(Design):
         return self.model_copy(update=lower)
 
 
+type Moment = Literal["opened", "stuck", "ended"]
+"""What may happen to a goal, and another be told of."""
 JUDGING = frozenset({"checks", "judges", "evaluators", "acceptance"})
 """The parts of a loop whose roles judge."""
 
@@ -101,6 +104,9 @@ class Loop(Design):
     `model`, `replan`. None: a hint, and then a new plan where there is a planner."""
     recovery: dict[FailureClass, Recovery] = Field(default_factory=dict[FailureClass, Recovery])
     """What a failed attempt leads to, by the class of its failure, where that is not the usual."""
+    hooks: dict[Moment, Token] = Field(default_factory=dict[Moment, Token])
+    """Other loops, of which a goal is submitted when a goal of this one is `opened`, is `stuck` and climbs its ladder,
+    or has `ended`. It is told what has happened as its input, and nobody waits for it."""
     bounds: Bounds = Bounds()
 
     @property
@@ -167,6 +173,10 @@ class Loop(Design):
             if step.loop == self.name:
                 why = f"{step.name} is done by a goal of {self.name}, and that by another, without end."
                 yield Flaw(("steps", place, "loop"), why)
+        for moment, loop in self.hooks.items():
+            if loop == self.name:
+                why = f"a goal of {self.name} that is {moment} would submit another, and that another, without end."
+                yield Flaw(("hooks", moment), why)
         if self.steps and self.plan:
             yield Flaw(("steps",), f"the plan is either here or made by {self.plan}.")
         if (self.plan or self.steps) and self.baseline:

@@ -21,6 +21,7 @@ from loopwright.actors.events import Event
 from loopwright.actors.evolve import fold
 from loopwright.actors.forking import open_fork, refused_fork, stood_at
 from loopwright.actors.hearing import hear, read_goal_of, refused_goal, stand_in, why_unexpected
+from loopwright.actors.hooks import hooked
 from loopwright.actors.leases import Leases
 from loopwright.actors.ledger import NOTHING, Known, Ledger, Loaded
 from loopwright.actors.lookout import Lookout
@@ -316,8 +317,13 @@ class Orchestrator:
             await self._bus.set_timer(Timer(goal=serves, id=f"{SUBMIT}{goal.goal}", at=at))
 
     async def _submit_again(self, due: Due, cause: str) -> None:
-        """Submit a goal that found the intake full, if it is still waited for."""
+        """Submit a goal that found the intake full, if it is still waited for; one of a hook is in any case."""
         standing = await self._where_it_stands(due.goal)
+        if standing and standing.loop.hooks:
+            decisions = [known.decision for known in await self._ledger.decisions(due.goal, upto=0)]
+            told = [goal for each in decisions for goal in hooked(each.standing, each.events)]
+            for goal in (each for each in told if due.id == f"{SUBMIT}{each.goal}"):
+                await self._submit(goal, cause)
         for there, attempt in under_way(standing) if standing and not standing.over else ():
             goal = sub_goal(there, attempt, left(there, attempt))
             if due.id == f"{SUBMIT}{goal.goal}":

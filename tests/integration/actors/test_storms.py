@@ -62,3 +62,31 @@ async def test_two_loops_that_feed_each_other_are_stopped_by_the_length_of_the_c
     reasons = Counter(each.outcome.reason for each in ends if each)
     assert first.reason is StopReason.ACCEPTED
     assert reasons == {StopReason.ACCEPTED: MAX_HOPS // 2 + 1, StopReason.HOPS: 1}, "two messages a goal"
+
+
+async def test_the_end_of_a_goal_is_told_to_a_goal_of_another_loop_once(bus: Bus) -> None:
+    heard: list[Nothing] = []
+
+    @worker("tell")
+    async def tell(step: Step[Nothing]) -> Nothing:
+        heard.append(step.input)
+        return {}
+
+    @worker("make")
+    async def make(step: Step[Nothing]) -> str:
+        return "made"
+
+    making = Loop(name="making", work="make", judges=("nod",), hooks={"ended": "telling"})
+    telling = Loop(name="telling", work="tell", judges=("nod",))
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(Orchestrator(bus, {"making": making, "telling": telling}).run, stopping)
+        for each in (tell, make, nod):
+            tasks.start_soon(Workplace(bus, each).run, stopping)
+        with anyio.fail_after(20):
+            outcome = await (await Goals(bus).submit("making", {}, goal="g1")).outcome()
+        await all_at_rest(bus)
+        stopping.set()
+    (told,) = heard
+    assert (told["goal"], told["moment"], told["outcome"]) == ("g1", "ended", outcome.model_dump(mode="json"))
