@@ -28,6 +28,8 @@ class Reply:
     text: str = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    cost: float | None = None
+    """What the endpoint says that it has cost; most say nothing."""
 
     @property
     def body(self) -> bytes:
@@ -35,7 +37,8 @@ class Reply:
         if self.status != 200:
             return json.dumps({"error": {"message": self.text, "type": "scripted"}}).encode()
         choice = {"index": 0, "message": {"role": "assistant", "content": self.text}, "finish_reason": "stop"}
-        usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+        usage: dict[str, float] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+        usage |= {"cost": self.cost} if self.cost else {}
         told = {"id": "1", "object": "chat.completion", "created": 1, "model": "scripted"}
         return json.dumps(told | {"choices": [choice], "usage": usage}).encode()
 
@@ -100,7 +103,8 @@ async def test_each_answer_of_a_model_is_an_attempt_that_sees_what_the_last_one_
     asked = [[turn["content"] for turn in question["messages"]] for question in script.asked]
     assert done.code == 0
     assert (outcome["loop"], outcome["status"], outcome["attempts"]) == ("repair-with-model", "completed", 3)
-    assert (outcome["usage"]["model_calls"], outcome["usage"]["tokens_in"]) == (3, 300)
+    usage = outcome["usage"]
+    assert (usage["model_calls"], usage["tokens_in"], usage["cost"], usage["unpriced"]) == (3, 300, 0, 3)
     assert "+    return gcd(b, a % b)" in outcome["diff"].splitlines()
     assert outcome["edit"] == "The arguments are wrong."
     assert {(question["path"], question["model"]) for question in script.asked} == {
@@ -167,22 +171,27 @@ async def nod(attempt: Attempt[Any, Any]) -> Verdict:
 
 PONDERING = Loop(name="pondering", work="ponder", judges=("nod",))
 """
+PRICES = """
+["gpt-*"]
+input = 2.0
+output = 8.0
+"""
 
 
 async def test_a_worker_that_is_killed_has_not_asked_in_vain(
     terminal: Terminal, open_station: OpenStation, script: Script
 ) -> None:
-    terminal.write("", {"pondering.py": PONDERING})
-    script.replies.extend([Reply("Something."), Reply("Because."), Reply("Asked once too often.")])
+    prices = terminal.write("", {"pondering.py": PONDERING, "prices.toml": PRICES}) / "prices.toml"
+    script.replies.extend([Reply("Something."), Reply("Because.", cost=0.5), Reply("Asked once too often.")])
     words = ("worker", "ponder", "--app", "pondering")
     async with open_station(orchestrator="orchestrator --app pondering", judge="worker nod --app pondering") as station:
         there = station.terminal
-        async with there.start(*words, OPENAI_BASE_URL=script.url) as dying:
+        async with there.start(*words, OPENAI_BASE_URL=script.url, LOOPWRIGHT_PRICES=str(prices)) as dying:
             await dying.says("worker.ready")
             assert (await there.run("goal", "submit", "pondering", "--goal", "g1")).code == 0
             await dying.says("has both answers")
             dying.tell(signal.SIGKILL)
-            async with there.start(*words, OPENAI_BASE_URL=script.url) as successor:
+            async with there.start(*words, OPENAI_BASE_URL=script.url, LOOPWRIGHT_PRICES=str(prices)) as successor:
                 await successor.says("worker.ready")
                 done = await there.run("goal", "watch", "g1", "--json")
         told = (await there.run("goal", "watch", "g1")).out
@@ -191,6 +200,7 @@ async def test_a_worker_that_is_killed_has_not_asked_in_vain(
     assert (done.code, outcome["best"]) == (0, {"said": ["Something.", "Because."]})
     assert len(script.asked) == 2
     assert (outcome["usage"]["model_calls"], outcome["usage"]["tokens_in"], outcome["attempts"]) == (2, 200, 1)
+    assert outcome["usage"]["cost"] == pytest.approx(0.5 + (100 * 2.0 + 10 * 8.0) / 1e6), "told, and by the table"
     assert told.count("gpt-5 answered ponder, 110 tokens") == 2
     assert "goes on where another worker was lost" in told
 

@@ -182,7 +182,8 @@ class Holding:
             if effect is None:
                 refuse_if_spent(self._order.left, self._record.committed, calls=False)
                 effect = await self._asked(model, turns, name, place, shown)
-            return Answer(str(effect.answer), effect.usage.tokens_in, effect.usage.tokens_out)
+            took = effect.usage
+            return Answer(str(effect.answer), took.tokens_in, took.tokens_out, None if took.unpriced else took.cost)
 
     async def _asked(
         self, model: LanguageModel, turns: Sequence[Turn], name: str, place: Place, shown: dict[str, float]
@@ -195,7 +196,8 @@ class Holding:
             if isinstance(error, ModelBusy):
                 raise Retriable(str(error), wait=error.wait) from error
             raise StepFailed(FailureClass.POLICY, str(error)) from error
-        usage = Usage(model_calls=1, tokens_in=heard.tokens_in, tokens_out=heard.tokens_out)
+        price = {"unpriced": 1} if heard.cost is None else {"cost": heard.cost}
+        usage = Usage(model_calls=1, tokens_in=heard.tokens_in, tokens_out=heard.tokens_out, **price)
         told: dict[str, Any] = {"answer": readable(heard.text), "usage": usage, "shown": shown}
         told["untrusted"] = self.trust.untrusted
         if self._tools and not self._record.done:

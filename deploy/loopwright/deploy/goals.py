@@ -29,6 +29,7 @@ from loopwright.deploy.entries import plain, sentence_of
 from loopwright.deploy.exits import Exit, of_outcome
 from loopwright.deploy.listing import goals_on_record, row_of, where_it_stands
 from loopwright.deploy.screen import screen
+from loopwright.deploy.spending import spent_in_words
 from loopwright.deploy.stdout import stdout
 from loopwright.deploy.telling import tell, versioned
 from loopwright.deploy.watching import follow
@@ -231,23 +232,6 @@ def in_words(outcome: Outcome) -> str:
     if called_off := outcome.evidence.get("called_off"):
         rows["called off"] = f"{called_off}, for another attempt was accepted first"
     return "\n".join(f"{name:>10}  {value}" for name, value in rows.items())
-
-
-def spent_in_words(outcome: Outcome) -> str:
-    """Return what a goal and all goals below it took, and what they may have taken besides."""
-    usage, aside = outcome.usage, outcome.set_aside
-    told = sums_in_words(usage.tokens_in + usage.tokens_out, usage.cost, usage.tool_calls, outcome.steps + usage.steps)
-    if aside is None:
-        return told
-    most = sums_in_words(aside.tokens, aside.cost, aside.tool_calls or 0, aside.steps or 0)
-    return f"{told}; nobody has heard what was spent of another {most}, which were set aside"
-
-
-def sums_in_words(tokens: int, cost: float, calls: int, steps: int) -> str:
-    """Return sums that are not zero."""
-    named = ((f"{tokens:,} tokens", tokens), (f"${cost:.4f}", cost), (f"{calls:,} tool calls", calls))
-    told = [words for words, value in (*named, (f"{steps:,} steps", steps)) if value]
-    return ", ".join(words.removesuffix("s") if words.startswith("1 ") else words for words in told) or "nothing"
 
 
 def shown_by(outcome: Outcome) -> str:

@@ -98,4 +98,6 @@ def figures(outcome: Outcome) -> str:
     ]
     if usage.model_calls:
         parts.append(f"{usage.model_calls} model calls, {usage.tokens_in + usage.tokens_out:,} tokens")
+    if usage.cost:
+        parts.append(f"${usage.cost:.4f}" + (" and more" if usage.unpriced else ""))
     return " · ".join(parts)

@@ -92,7 +92,7 @@ async def test_a_second_run_is_answered_from_the_record_in_memory(bus: Bus, pay:
     assert script.asked == ["a", "b", "a"]
     assert ledger.amounts == [5, 5, 6]
     assert len({key for key, _ in ledger.paid}) == 3
-    assert holding.spent == Usage(model_calls=3, tool_calls=3, tokens_in=30, tokens_out=3)
+    assert holding.spent == Usage(model_calls=3, tool_calls=3, tokens_in=30, tokens_out=3, unpriced=3)
 
 
 async def test_a_successor_goes_on_from_the_record_and_whoever_held_it_before_writes_no_more(
@@ -122,7 +122,7 @@ async def test_a_successor_goes_on_from_the_record_and_whoever_held_it_before_wr
         await Holding(bus, ORDER, tools).call(pay, {"amount": 7})
     assert await second.call(pay, {"amount": 6}) == 6
     assert (script.asked, ledger.amounts) == (["a", "fetch"], [5, 6])
-    assert second.spent == Usage(model_calls=1, tool_calls=3, tokens_in=10, tokens_out=1)
+    assert second.spent == Usage(model_calls=1, tool_calls=3, tokens_in=10, tokens_out=1, unpriced=1)
     done, claimed = EffectPhase.DONE, EffectPhase.CLAIMED
     assert await on_record(bus) == [
         (done, 1),

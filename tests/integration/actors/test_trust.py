@@ -85,7 +85,7 @@ async def test_a_prompt_that_may_hold_untrusted_content_is_marked_on_record(bus:
     record = [await bus.message(Effect, each) for each in await bus.record([f"lw.v1.effect.default.{step.goal}.>"])]
     asked = [each.untrusted for each in record if each and each.what == "ask" and each.phase is EffectPhase.DONE]
     assert asked == [False, True]
-    assert Usage(model_calls=2, tokens_in=2, tokens_out=2, tool_calls=2) == step.spent
+    assert Usage(model_calls=2, tokens_in=2, tokens_out=2, tool_calls=2, unpriced=2) == step.spent
 
 
 @worker("fetch", tools=[page])

@@ -28,9 +28,10 @@ from loopwright.bus.messages import (
 from loopwright.bus.questions import Pause, Reply
 from loopwright.deploy.board import Board
 from loopwright.deploy.entries import sentence_of
-from loopwright.deploy.goals import called_off, in_words, race_of, row_in_words, spent_in_words, steps_of
+from loopwright.deploy.goals import called_off, in_words, race_of, row_in_words, steps_of
 from loopwright.deploy.listing import row_of
 from loopwright.deploy.screen import drawn, line
+from loopwright.deploy.spending import spent_in_words
 from loopwright.deploy.verbs.goal import submit
 
 NOW = datetime.now(UTC)
@@ -149,6 +150,10 @@ def test_what_was_spent_says_what_nobody_has_heard_of() -> None:
     told = {"goal": "g1", "loop": "book", "status": Status.CANCELED, "reason": StopReason.CANCELLED, "steps": 2}
     usage = Usage(tokens_in=1200, tokens_out=34, cost=0.5, steps=3)
     assert spent_in_words(Outcome(**told, usage=usage)) == "1,234 tokens, $0.5000, 5 steps"
+    unknown = Usage(tokens_in=10, unpriced=2)
+    assert spent_in_words(Outcome(**told, usage=unknown)) == (
+        "10 tokens, 2 steps, and what 2 model calls cost, which no bound holds: their price is not known"
+    )
     aside = Allowance(tokens=900, cost=2.5, tool_calls=8)
     assert spent_in_words(Outcome(**told, set_aside=aside)) == (
         "2 steps; nobody has heard what was spent of another 900 tokens, $2.5000, 8 tool calls, which were set aside"

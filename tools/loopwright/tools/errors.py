@@ -8,6 +8,7 @@ ToolError
 ├── SandboxUnavailable  the isolation that was asked for cannot be had here
 ├── WorkspaceRefused    a folder cannot be packed, unpacked or written back safely
 ├── InterpreterUnusable the Python that was asked for is not one
+├── PricesRefused       the file of prices cannot be used
 └── BenchBroken         the tests of a program cannot be run at all
 """
 

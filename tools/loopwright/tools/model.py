@@ -1,5 +1,6 @@
 """A language model behind any OpenAI-compatible endpoint; it is imported only when it is asked."""
 
+import math
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, Self, cast
 
 from loopwright.tools.errors import ToolError
+from loopwright.tools.prices import Prices
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI
+    from openai.types import CompletionUsage
     from openai.types.chat import ChatCompletionMessageParam
 
 DEFAULT_MODEL = "gpt-5"
@@ -17,6 +20,7 @@ PATIENCE = 150.0
 """Seconds one answer may take."""
 PAUSE = 2.0
 """Seconds to wait where a busy model does not say how long."""
+NO_PRICES = Prices()
 BUSY = frozenset({408, 409, 425, 429})
 
 
@@ -55,6 +59,8 @@ class Answer:
     text: str
     tokens_in: int
     tokens_out: int
+    cost: float | None = None
+    """US dollars; None where nobody knows the price."""
 
 
 class LanguageModel(Protocol):
@@ -73,18 +79,25 @@ class LanguageModel(Protocol):
 class Model:
     """A client of one endpoint. Its own retries are off: the loop has one budget for them."""
 
-    def __init__(self, client: "AsyncOpenAI") -> None:
+    def __init__(self, client: "AsyncOpenAI", prices: Prices = NO_PRICES) -> None:
         self._client = client
+        self._prices = prices
 
     @classmethod
     @asynccontextmanager
     async def from_environment(cls) -> AsyncIterator[Self]:
-        """Hold a client for ``OPENAI_BASE_URL`` with ``OPENAI_API_KEY``; a local endpoint may need no key."""
+        """Hold a client for ``OPENAI_BASE_URL`` with ``OPENAI_API_KEY``; a local endpoint may need no key.
+
+        Its prices are those in the file ``LOOPWRIGHT_PRICES``.
+
+        Raises:
+            PricesRefused: that file cannot be used.
+        """
         from openai import AsyncOpenAI  # noqa: PLC0415 - it takes a second that most processes need not spend
 
-        key = os.environ.get("OPENAI_API_KEY") or "none"
+        key, prices = os.environ.get("OPENAI_API_KEY") or "none", Prices.from_environment()
         async with AsyncOpenAI(api_key=key, max_retries=0, timeout=PATIENCE) as client:
-            yield cls(client)
+            yield cls(client, prices)
 
     async def ask(self, turns: Sequence[Turn], model: str | None = None) -> Answer:
         """Return the model's answer to a conversation.
@@ -95,10 +108,11 @@ class Model:
         """
         from openai import APIConnectionError, APIStatusError, OpenAIError  # noqa: PLC0415 - see above
 
+        name = model or DEFAULT_MODEL
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]
         try:
             reply = await self._client.chat.completions.create(
-                model=model or DEFAULT_MODEL, messages=cast("list[ChatCompletionMessageParam]", messages)
+                model=name, messages=cast("list[ChatCompletionMessageParam]", messages)
             )
         except APIStatusError as error:
             raise classified(error) from error
@@ -108,7 +122,22 @@ class Model:
             raise ModelRefused(f"the model's client refuses: {error}") from error
         text = reply.choices[0].message.content if reply.choices else ""
         usage = reply.usage
-        return Answer(text or "", usage.prompt_tokens if usage else 0, usage.completion_tokens if usage else 0)
+        if usage is None:
+            return Answer(text or "", 0, 0)
+        tokens = usage.prompt_tokens, usage.completion_tokens
+        return Answer(text or "", *tokens, told_cost(usage) or self._prices.cost(name, *tokens, cached_in(usage)))
+
+
+def told_cost(usage: "CompletionUsage") -> float | None:
+    """Return what an endpoint says that an answer has cost: some do, though the API has no word for it."""
+    told = (usage.model_extra or {}).get("cost")
+    return float(told) if isinstance(told, int | float) and 0 < told < math.inf else None
+
+
+def cached_in(usage: "CompletionUsage") -> int:
+    """Return how much of the input the endpoint had in its cache."""
+    details = usage.prompt_tokens_details
+    return (details.cached_tokens if details else None) or 0
 
 
 def classified(error: "APIStatusError") -> ToolError:
