@@ -11,6 +11,8 @@ from loopwright.actors import Attempt, Bounds, Loop, Orchestrator, Verdict, Work
 from loopwright.bus import Bus
 from loopwright.bus.client import Goals
 from loopwright.deploy.embedded import Server
+from loopwright.tools import IdempotencyKey, Tool, tool
+from tests.integration.actors.paying import Ledger
 from tests.processes.guessing import Guess, Target, guess
 
 
@@ -120,3 +122,18 @@ def lay_cable(server: Server) -> LayCable:
             tasks.cancel_scope.cancel()
 
     return laid
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def pay(ledger: Ledger) -> Tool[int]:
+    @tool(writes="external")
+    async def pay(amount: int, *, key: IdempotencyKey) -> int:
+        ledger.paid.append((key, amount))
+        return amount
+
+    return pay

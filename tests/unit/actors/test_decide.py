@@ -1,36 +1,27 @@
 """Every rule of the loop, by example: what a goal's owner relies on, without a bus."""
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from loopwright.actors.decide import open_goal
-from loopwright.actors.events import Opened, Over
+from loopwright.actors.events import Over
 from loopwright.actors.evolve import evolve
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import TRANSITIONS, IllegalTransition, Mark, Phase, advance
-from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.messages import (
     Cancel,
     Due,
-    Ended,
     Evaluation,
-    Failure,
     FailureClass,
     Goal,
-    Limits,
     Message,
     Outcome,
     Result,
     Status,
     StepOrder,
     StopReason,
-    Timer,
     Usage,
 )
-from tests.unit.actors.telling import LOOP, NOON, Told, bounded
+from tests.unit.actors.telling import LOOP, Told, bounded
 
 PROMPT = LOOP.model_copy(update={"ladder": ()})
 """Stops when it is stuck."""
@@ -250,164 +241,6 @@ def test_an_exhausted_generator_ends_the_goal_when_nothing_is_under_way() -> Non
     assert (told.outcome.attempts, told.outcome.best_attempt, told.outcome.fault) == (1, 1, None)
 
 
-# Each reason to stop
-
-
-def test_it_stops_when_no_attempts_are_left() -> None:
-    told = Told(limits=Limits(attempts=2, patience=9))
-    for attempt in (1, 2):
-        told.makes(attempt)
-        told.judges(attempt, 0.5)
-    assert told.end == (Status.FAILED, StopReason.ATTEMPTS)
-    assert told.outcome.evidence == {"attempts": 2, "limit": 2, "under_way": 0}
-
-
-def test_it_stops_at_a_plateau_and_returns_the_best() -> None:
-    told = Told(bounded(PROMPT, patience=2))
-    for attempt, score in enumerate((0.2, 0.6, 0.6, 0.1), start=1):
-        told.makes(attempt)
-        told.judges(attempt, score)
-    assert told.end == (Status.FAILED, StopReason.PLATEAU)
-    assert (told.outcome.best_attempt, told.outcome.score, told.outcome.best) == (2, 0.6, "patch 2")
-    assert told.outcome.evidence == {"since_best": 2, "patience": 2, "under_way": 0}
-
-
-def test_proposals_count_towards_patience_not_attempts() -> None:
-    told = Told(bounded(PROMPT, patience=5))
-    told.makes(1, size=9)
-    told.judges(1, 0.5)
-    told.makes(2, size=5)
-    told.judges(2, 0.5)
-    assert told.end == (Status.FAILED, StopReason.PLATEAU)
-
-
-@pytest.mark.parametrize(
-    ("bound", "usage", "reason"),
-    [
-        ({"tokens": 100}, Usage(tokens_in=60, tokens_out=40), StopReason.TOKENS),
-        ({"cost": 0.5}, Usage(cost=0.5), StopReason.COST),
-    ],
-)
-def test_it_stops_when_the_budget_is_spent_but_hears_what_is_under_way(
-    bound: dict[str, Any], usage: Usage, reason: StopReason
-) -> None:
-    told = Told(bounded(width=2, **bound))
-    told.makes(1, usage=usage)
-    assert told.orders == [("code", 1), ("tests", 1)]
-    told.judges(1, 0.5)
-    assert told.end == (Status.FAILED, reason)
-    assert told.outcome.usage == usage
-
-
-def test_an_attempt_under_way_may_still_succeed_when_a_bound_is_reached() -> None:
-    told = Told(bounded(attempts=1))
-    told.makes(1)
-    told.judges(1, 1.0)
-    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
-
-
-def test_its_deadline_is_set_with_the_broker_and_ends_it_at_once() -> None:
-    told = Told(limits=Limits(deadline=90))
-    assert told.sent[0] == Timer(goal="g1", id="deadline", at=NOON + timedelta(seconds=90))
-    told.makes(1)
-    told.hears(Due(goal="g1", id="deadline"), seconds=90)
-    assert told.end == (Status.FAILED, StopReason.DEADLINE)
-    assert told.outcome.seconds == 90
-    assert told.outcome.evidence == {"deadline": 90.0, "under_way": 1}
-
-
-def test_another_timer_changes_nothing() -> None:
-    assert Told().hears(Due(goal="g1", id="tea")) == ()
-
-
-def test_it_is_called_off_at_once() -> None:
-    told = Told()
-    told.hears(Cancel(goal="g1", why="nobody needs it any more"))
-    assert (*told.end, told.outcome.why) == (Status.CANCELED, StopReason.CANCELLED, "nobody needs it any more")
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        (FailureClass.TIMEOUT, StopReason.STEP_TIMEOUT),
-        (FailureClass.CRASHED, StopReason.ERROR),
-        (FailureClass.UNREADABLE, StopReason.ERROR),
-        (FailureClass.MISUSE, StopReason.ERROR),
-        (FailureClass.TRANSIENT, StopReason.ERROR),
-    ],
-)
-def test_it_stops_after_three_failed_attempts_in_a_row(kind: FailureClass, reason: StopReason) -> None:
-    told = Told(bounded(failures=3, patience=9))
-    for attempt in (1, 2):
-        told.fails(attempt, kind)
-        assert not told.standing.over
-    told.fails(3, kind)
-    assert told.end == (Status.FAILED, reason)
-    assert told.outcome.fault == Failure(kind=kind, message=f"it {kind}")
-    assert told.outcome.evidence == {"failures": 3, "kind": kind.value, "under_way": 0}
-
-
-def test_a_judged_attempt_breaks_a_row_of_failures() -> None:
-    told = Told(bounded(failures=2, patience=9))
-    told.fails(1)
-    told.makes(2)
-    told.judges(2, 0.1)
-    told.fails(3)
-    assert not told.standing.over
-
-
-@pytest.mark.parametrize(
-    ("kind", "end"),
-    [
-        (FailureClass.POLICY, (Status.FAILED, StopReason.ERROR)),
-        (FailureClass.MISSING, (Status.REJECTED, StopReason.REJECTED)),
-    ],
-)
-def test_a_failure_that_nothing_will_mend_ends_the_goal_at_once(
-    kind: FailureClass, end: tuple[Status, StopReason]
-) -> None:
-    told = Told(bounded(width=4))
-    told.makes(1)
-    told.fails(2, kind)
-    assert (told.end, told.outcome.why) == (end, f"it {kind}")
-
-
-def test_a_goal_too_far_from_its_first_cause_is_not_begun() -> None:
-    told = Told(hops=MAX_HOPS + 1)
-    assert told.end == (Status.FAILED, StopReason.HOPS)
-    assert [type(message) for message in told.sent] == [Ended]
-
-
-def test_orders_are_one_hop_further_than_their_goal() -> None:
-    told = Told(hops=4)
-    assert {order.hops for order in told.sent if isinstance(order, StepOrder)} == {5}
-
-
-def test_a_goal_for_an_unknown_loop_is_rejected_and_told_which_there_are() -> None:
-    opened, over = open_goal(Goal(goal="g1", loop="cook"), None, NOON, ("repair", "write"))
-    assert isinstance(opened, Opened)
-    assert isinstance(over, Over)
-    assert (over.outcome.status, over.outcome.reason) == (Status.REJECTED, StopReason.REJECTED)
-    assert over.outcome.why == "There is no loop named cook here; there is repair, write."
-
-
-def test_the_longest_failure_still_fits_into_the_outcome() -> None:
-    told = Told(bounded(failures=1))
-    told.hears(
-        Result(goal="g1", step="work", attempt=1, failure=Failure(kind=FailureClass.CRASHED, message="x" * 65_536))
-    )
-    assert told.outcome.reason is StopReason.ERROR
-
-
-def test_the_largest_figures_still_add_up() -> None:
-    most = 10**15
-    told = Told(bounded(patience=9))
-    usage = Usage(model_calls=most, tokens_in=most, cost=most, worker_seconds=most)
-    told.makes(1, usage=usage)
-    told.judges(1, 0.5, usage=usage)
-    assert told.outcome.usage == usage
-
-
 # What is not waited for
 
 
@@ -501,114 +334,3 @@ def test_what_was_accepted_stays_accepted_when_the_goal_is_stopped_meanwhile(mes
     told.judges(2, 1.0)
     told.hears(message)
     assert (told.outcome.best_attempt, told.outcome.status) == (2, Status.COMPLETED)
-
-
-# Plans
-
-PLANNED = Loop(name="planned", plan="planner", work="code", judges=("tests",))
-TWO_STEPS: dict[str, JsonValue] = {"steps": [{"name": "first", "input": {"part": 1}}, {"name": "second"}]}
-
-
-def planned(loop: Loop = PLANNED, **goal: Any) -> Told:
-    told = Told(loop, **goal)
-    told.hears(Result(goal="g1", step="plan", attempt=1, output=TWO_STEPS))
-    return told
-
-
-def made_at(step: str, attempt: int = 1) -> Result:
-    return Result(goal="g1", step=step, attempt=attempt)
-
-
-def judged_at(step: str, attempt: int = 1, score: float = 1.0) -> Evaluation:
-    said = {"passed": score == 1.0, "score": score, "pick": f"{step} {attempt}"}
-    return Evaluation(goal="g1", step=step, attempt=attempt, judge="tests", **said)
-
-
-def test_a_goal_of_a_loop_with_a_planner_is_planned_first() -> None:
-    told = Told(PLANNED)
-    (order,) = [each for each in told.sent if isinstance(each, StepOrder)]
-    assert (order.role, order.step, order.attempt) == ("planner", "plan", 1)
-
-
-def test_the_steps_of_a_plan_are_done_one_after_the_other_each_with_what_the_one_before_came_to() -> None:
-    told = planned()
-    told.hears(made_at("first"))
-    told.hears(judged_at("first"))
-    told.hears(made_at("second"))
-    told.hears(judged_at("second"))
-    orders = [(each.role, each.step, each.task, each.before) for each in told.sent if isinstance(each, StepOrder)]
-    assert orders == [
-        ("planner", "plan", None, None),
-        ("code", "first", {"part": 1}, None),
-        ("tests", "first", {"part": 1}, None),
-        ("code", "second", None, "first 1"),
-        ("tests", "second", None, "first 1"),
-    ]
-    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
-    assert (told.outcome.best, told.outcome.attempts, told.outcome.steps) == ("second 1", 3, 5)
-
-
-def test_a_refused_attempt_at_a_step_is_made_again_knowing_the_best_so_far() -> None:
-    told = planned()
-    told.hears(made_at("first"))
-    told.hears(judged_at("first", score=0.5))
-    again = told.sent[-1]
-    assert isinstance(again, StepOrder)
-    assert (again.step, again.attempt, again.best) == ("first", 2, "first 1")
-
-
-def test_an_answer_to_a_step_that_is_behind_us_changes_nothing() -> None:
-    told = planned()
-    told.hears(made_at("first"))
-    told.hears(judged_at("first"))
-    assert told.hears(made_at("first")) == ()
-    assert told.hears(judged_at("first")) == ()
-    assert told.hears(Result(goal="g1", step="plan", attempt=1, output=TWO_STEPS)) == ()
-
-
-def test_an_attempt_that_is_under_way_when_its_step_is_met_comes_too_late() -> None:
-    told = planned(bounded(PLANNED, width=2))
-    told.hears(made_at("first"))
-    told.hears(judged_at("first"))
-    assert [(each.step, each.attempt) for each in told.sent if isinstance(each, StepOrder)][-1] == ("second", 1)
-    assert told.hears(made_at("first", 2)) == ()
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        None,
-        {"steps": []},
-        {"steps": [{"name": "No Token"}]},
-        {"steps": [{"name": "a"}, {"name": "a"}]},
-        {"steps": [{"name": "plan"}]},
-        {"steps": [{"name": f"s{number}"} for number in range(65)]},
-    ],
-)
-def test_what_is_no_plan_is_a_failed_attempt_at_one(output: JsonValue) -> None:
-    told = Told(PLANNED)
-    told.hears(Result(goal="g1", step="plan", attempt=1, output=output))
-    assert told.standing.last_failure is not None
-    assert told.standing.last_failure.kind is FailureClass.MISUSE
-    assert told.orders[-1] == ("planner", 2)
-
-
-def test_the_attempts_of_a_goal_are_bounded_over_all_its_steps() -> None:
-    told = planned(bounded(PLANNED, attempts=2))
-    told.hears(made_at("first"))
-    told.hears(judged_at("first"))
-    assert told.end == (Status.FAILED, StopReason.ATTEMPTS)
-    assert told.outcome.best == "first 1"
-    assert told.outcome.evidence["step"] == "second"
-
-
-def test_a_goal_that_is_called_off_between_two_steps_is_not_met() -> None:
-    told = planned(bounded(PLANNED, width=2))
-    told.hears(made_at("first"))
-    told.hears(Cancel(goal="g1"))
-    assert told.end == (Status.CANCELED, StopReason.CANCELLED)
-
-
-def test_a_loop_with_a_plan_and_a_baseline_is_refused() -> None:
-    with pytest.raises(ValidationError, match="a loop with a plan has no baseline"):
-        Loop(name="loop", plan="planner", work="code", judges=("tests",), baseline=True)
