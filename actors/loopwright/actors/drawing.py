@@ -32,6 +32,7 @@ def boxes(loop: Loop) -> Iterator[str]:
     yield "end"
     if loop.acceptance:
         yield f'acceptance{{"acceptance<br/>{named(loop, loop.acceptance)}"}}'
+    yield from (f'approver{number}[/"asked<br/>{named(loop, role)}"/]' for number, role in enumerate(loop.approvers))
     yield 'accepted(["accepted"])'
     yield f'stopped(["stopped by the first of<br/>{bounds(loop.bounds)}"])'
 
@@ -84,6 +85,7 @@ def arrows(loop: Loop) -> Iterator[str]:
     yield "goal -- as it stands --> judging" if loop.baseline else f"goal --> {start}"
     if loop.plan:
         yield "plan -- steps --> work"
+    yield from (f"work -. asks in the middle .-> approver{number}" for number in range(len(loop.approvers)))
     yield "work --> judging"
     yield "judging -- refused, with feedback --> work"
     last = "acceptance" if loop.acceptance else "judging"

@@ -205,3 +205,9 @@ def test_a_reply_is_bound_to_exactly_what_was_asked(changed: dict[str, Any], pla
 def test_a_person_who_is_asked_in_the_middle_of_an_attempt_is_named_twice_or_not_at_all() -> None:
     with pytest.raises(ValidationError, match="bos is nobody among the people; did you mean boss"):
         Loop(name="refunds", work="clerk", judges=("policy",), people={"boss": Person()}, approvers=("bos",))
+
+
+def test_a_drawing_shows_whom_a_worker_asks_in_the_middle_of_an_attempt() -> None:
+    drawn = mermaid(APPROVING)
+    assert 'approver0[/"asked<br/>boss, a person"/]' in drawn
+    assert "work -. asks in the middle .-> approver0" in drawn
