@@ -39,7 +39,8 @@ DIFF = """\
 """
 OUTCOME = {
     "goal", "loop", "status", "reason", "why", "score", "baseline", "best", "best_attempt", "attempts", "steps",
-    "seconds", "usage", "fault", "evidence", "unverified", "curve", "false_successes", "schema_version",
+    "seconds", "usage", "fault", "evidence", "unverified", "curve", "false_successes", "schema_version", "set_aside",
+    "untrusted",
 }  # fmt: skip
 """The fields of the outcome document."""
 COLOUR = "\x1b["
