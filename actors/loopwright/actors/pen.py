@@ -37,7 +37,6 @@ class Pen:
 
     def __init__(self, bus: Bus, order: StepOrder, *, delivery: int, new: bool, cause: str) -> None:
         self.record = EffectRecord()
-        self._subject = record_place(bus.ns, order)
         self._bus = bus
         self._order = order
         self._delivery = delivery
@@ -48,6 +47,11 @@ class Pen:
         self._lost = False
         self._looked = self._rank > (0, 1)
         self._taken_over = not self._looked
+
+    @cached_property
+    def _subject(self) -> Subject:
+        """Where the record lies; most attempts write none."""
+        return record_place(self._bus.ns, self._order)
 
     def refuse_if_lost(self) -> None:
         """Raise if another worker holds the attempt now.
