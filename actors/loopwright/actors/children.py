@@ -159,7 +159,7 @@ class Children:
         self._trust.meet(untrusted=outcome.untrusted)
         known = self._record.goals[goal]
         if known.phase is EffectPhase.RESERVED:
-            usage = outcome.usage + Usage(steps=outcome.steps)
+            usage = outcome.usage + Usage(steps=outcome.steps, all_attempts=outcome.attempts)
             await self._put(self._of(goal, known.name, EffectPhase.DONE, outcome.set_aside, usage))
 
     async def settle_all(self) -> None:

@@ -130,6 +130,7 @@ class EffectRecord:
             return self.spent
         aside = self.aside
         told = {"tokens_in": aside.tokens, "cost": aside.cost, "tool_calls": aside.tool_calls, "steps": aside.steps}
+        told["all_attempts"] = aside.all_attempts
         return self.spent + self.spent_by_goals + Usage.of(**told)
 
     def take(self, effect: Effect) -> None:

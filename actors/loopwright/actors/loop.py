@@ -47,6 +47,8 @@ class Bounds(Design):
     """Tool calls, all attempts together. None: as many as it takes."""
     steps: int | None = Field(default=None, ge=1)
     """Pieces of work handed out, evaluations included. None: as many as it takes."""
+    all_attempts: int | None = Field(default=None, ge=1)
+    """Attempts of a goal and of all goals below it. None: as many as each of them may make."""
 
     def under(self, limits: Limits) -> "Bounds":
         """Return these bounds with what a goal has set for itself."""

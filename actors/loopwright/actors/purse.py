@@ -8,7 +8,7 @@ spends more than its budget by the calls that were in flight then, and by no mor
 
 What an attempt sets aside for a goal of its own comes out of its purse, and what that goal did not need goes back when
 the attempt hears of its end. So the budget of a goal covers the whole tree of goals below it. How many attempts it may
-make each goal says for itself: over the tree, that is counted in `steps`.
+make each goal says for itself; `all_attempts` is the bound over the tree.
 """
 
 import math
@@ -28,6 +28,8 @@ class Purse(Frozen):
     tool_calls: int = 0
     steps: int = 0
     """Pieces of work that goals of its own may hand out; nothing, where nobody counts them."""
+    all_attempts: int = 0
+    """Attempts that goals of its own may begin; nothing, where nobody counts them."""
 
     def less(self, usage: Usage) -> "Purse":
         """Return what is left once this was spent."""
@@ -40,6 +42,7 @@ class Purse(Frozen):
             cost=max(0.0, self.cost - other.cost),
             tool_calls=max(0, self.tool_calls - other.tool_calls),
             steps=max(0, self.steps - other.steps),
+            all_attempts=max(0, self.all_attempts - other.all_attempts),
         )
 
     def plus(self, other: "Purse") -> "Purse":
@@ -49,6 +52,7 @@ class Purse(Frozen):
             cost=self.cost + other.cost,
             tool_calls=self.tool_calls + other.tool_calls,
             steps=self.steps + other.steps,
+            all_attempts=self.all_attempts + other.all_attempts,
         )
 
     def shared(self, ways: int, takes: int) -> "Purse":
@@ -61,6 +65,7 @@ class Purse(Frozen):
             cost=self.cost / ways,
             tool_calls=math.ceil(self.tool_calls / ways),
             steps=max(0, self.steps - takes) // ways,
+            all_attempts=max(0, self.all_attempts - 1) // ways,
         )
 
     @property
@@ -72,7 +77,9 @@ class Purse(Frozen):
         """Return what one of so many who spend at once is told that it may spend."""
         calls = self.tool_calls // ways if bounds.tool_calls is not None else None
         steps = self.steps // ways if bounds.steps is not None else None
-        return Allowance.of(tokens=self.tokens // ways, cost=self.cost / ways, tool_calls=calls, steps=steps)
+        told = {"tokens": self.tokens // ways, "cost": self.cost / ways, "tool_calls": calls, "steps": steps}
+        attempts = self.all_attempts // ways if bounds.all_attempts is not None else None
+        return Allowance.of(**told, all_attempts=attempts)
 
 
 EMPTY = Purse()
@@ -81,22 +88,27 @@ EMPTY = Purse()
 def spent_in(usage: Usage) -> Purse:
     """Return what a usage takes out of a purse."""
     tokens = usage.tokens_in + usage.tokens_out
-    return Purse.of(tokens=tokens, cost=usage.cost, tool_calls=usage.tool_calls, steps=usage.steps)
+    below = {"steps": usage.steps, "all_attempts": usage.all_attempts}
+    return Purse.of(tokens=tokens, cost=usage.cost, tool_calls=usage.tool_calls, **below)
 
 
 def purse_of(aside: Allowance) -> Purse:
     """Return the purse that holds what was set aside; where nobody counts, that is nothing."""
     calls, steps = aside.tool_calls or 0, aside.steps or 0
-    return Purse.of(tokens=aside.tokens, cost=aside.cost, tool_calls=calls, steps=steps)
+    told = {"tokens": aside.tokens, "cost": aside.cost, "tool_calls": calls, "steps": steps}
+    return Purse.of(**told, all_attempts=aside.all_attempts or 0)
 
 
-def unspent(bounds: Bounds, usage: Usage, aside: Purse, steps: int) -> Purse:
+def unspent(bounds: Bounds, usage: Usage, aside: Purse, steps: int, attempts: int) -> Purse:
     """Return what is left of a goal's budget once so much was spent and set aside; nothing is the least.
 
-    `steps` are those that it has taken itself, and those that what is under way may still take.
+    `steps` are those that it has taken itself, and those that what is under way may still take, and `attempts` those
+    that it has begun.
     """
     calls = FIGURE if bounds.tool_calls is None else bounds.tool_calls
+    below = usage.all_attempts + aside.all_attempts
     return Purse.of(
+        all_attempts=0 if bounds.all_attempts is None else max(0, bounds.all_attempts - below - attempts),
         steps=0 if bounds.steps is None else max(0, bounds.steps - usage.steps - aside.steps - steps),
         tokens=max(0, bounds.tokens - usage.tokens_in - usage.tokens_out - aside.tokens),
         cost=max(0.0, bounds.cost - usage.cost - aside.cost),

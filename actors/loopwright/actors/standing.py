@@ -285,7 +285,7 @@ class Standing(Doing):
     def room(self) -> Purse:
         """What is neither spent nor in anybody's purse."""
         steps = 0 if self.bounds.steps is None else self.steps + self.owed
-        room = unspent(self.bounds, self.usage, self.aside, steps)
+        room = unspent(self.bounds, self.usage, self.aside, steps, self.attempts)
         for attempt in self.everywhere:
             room = room.without(attempt.purse) if attempt.purse else room
         return room

@@ -181,6 +181,11 @@ def budgets_spent(standing: Standing) -> Iterator[Stop]:
         more = f"another attempt takes {standing.takes} more"
         why = f"{steps:,} steps are taken, the budget was {bounds.steps:,}, and {more}."
         yield Stop(StopReason.STEPS, why, evidence=figures_of("steps", steps, bounds.steps, aside.steps))
+    if bounds.all_attempts is not None and standing.room.all_attempts < 1:
+        made = standing.attempts + spent.all_attempts
+        why = f"{made:,} attempts are made, those of goals below included; the budget was {bounds.all_attempts:,}."
+        figures = figures_of("all_attempts", made, bounds.all_attempts, aside.all_attempts)
+        yield Stop(StopReason.ATTEMPTS, why, evidence=figures)
     if standing.attempts >= bounds.attempts or (standing.attempts == 0 and bounds.attempts < standing.loop.least):
         yield out_of_attempts(standing)
 

@@ -115,7 +115,7 @@ def answer(goal: Goal, outcome: Outcome) -> Iterator[Result]:
         worker=goal.goal,
         output=outcome.best if met else None,
         failure=None if met else failure_in(outcome),
-        usage=outcome.usage + Usage(steps=outcome.steps),
+        usage=outcome.usage + Usage(steps=outcome.steps, all_attempts=outcome.attempts),
         aside=outcome.set_aside,
         untrusted=outcome.untrusted,
         seconds=outcome.seconds,

@@ -23,6 +23,8 @@ class Usage(Message):
     """Wall-clock seconds that workers spent."""
     steps: Count = 0
     """Pieces of work that were handed out for goals of theirs."""
+    all_attempts: Count = 0
+    """Attempts that were begun for goals of theirs."""
     unpriced: Count = 0
     """Model calls of which nobody knows the price: they are not in `cost`, and no bound on that holds them."""
 
@@ -52,6 +54,8 @@ class Limits(Message):
     """Tool calls, all attempts together."""
     steps: int | None = Field(default=None, ge=1, le=FIGURE)
     """Pieces of work handed out, evaluations included."""
+    all_attempts: int | None = Field(default=None, ge=1, le=FIGURE)
+    """Attempts of the goal and of all goals below it."""
 
 
 class Allowance(Message):
@@ -65,6 +69,8 @@ class Allowance(Message):
     """None: as many as it takes."""
     steps: Count | None = None
     """Pieces of work that goals of its own may hand out. None: as many as it takes."""
+    all_attempts: Count | None = None
+    """Attempts that goals of its own may begin. None: as many as it takes."""
 
 
 class Parent(Message):

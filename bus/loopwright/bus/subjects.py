@@ -57,7 +57,7 @@ KINDS: dict[str, Kind] = {
             "goal",
             ("ns", "loop"),
             INTAKE,
-            "any service → orchestrators",
+            "any service, or an orchestrator for a goal of a goal → orchestrators",
             "message id = goal id; a full queue is an error to the sender",
         ),
         Kind(
@@ -85,7 +85,7 @@ KINDS: dict[str, Kind] = {
             "result",
             ("ns", "goal", "step", "attempt"),
             LOOP,
-            "worker → orchestrators",
+            "worker, or the orchestrator of a goal that is a step → orchestrators",
             "expects that there is none yet: the first wins, for ever",
         ),
         Kind(
@@ -130,7 +130,13 @@ KINDS: dict[str, Kind] = {
             "who takes a message another time → the next",
             "expects the last that it has seen",
         ),
-        Kind("ctl", ("ns", "goal"), LOOP, "client → orchestrators, workers", "a repeated word changes nothing"),
+        Kind(
+            "ctl",
+            ("ns", "goal"),
+            LOOP,
+            "client, or an orchestrator whose goal waits no more → orchestrators, workers",
+            "a repeated word changes nothing",
+        ),
         Kind("timer", ("ns", "goal", "id"), TIMERS, "orchestrator → the broker", "one timer a subject, the last wins"),
         Kind("due", ("ns", "goal", "id"), TIMERS, "the broker → orchestrators", "a late timer changes nothing"),
         Kind(

@@ -64,6 +64,22 @@ async def test_two_loops_that_feed_each_other_are_stopped_by_the_length_of_the_c
     assert reasons == {StopReason.ACCEPTED: MAX_HOPS // 2 + 1, StopReason.HOPS: 1}, "two messages a goal"
 
 
+async def test_two_loops_that_feed_each_other_are_stopped_by_the_budget_of_the_goal_at_their_root(bus: Bus) -> None:
+    stopping = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Orchestrator(bus, {"ping": PING, "pong": PONG}).run, stopping)
+        for each in (serve, hit, nod):
+            tasks.start_soon(Workplace(bus, each).run, stopping)
+        with anyio.fail_after(20):
+            await (await Goals(bus).submit("ping", {}, limits={"all_attempts": 10})).outcome()
+        await all_at_rest(bus)
+        stopping.set()
+    ends = [await bus.message(Ended, stored) for stored in await bus.record(["lw.v1.event.default.*"])]
+    outcomes = [each.outcome for each in ends if each]
+    assert StopReason.ATTEMPTS in {each.reason for each in outcomes}, "the last that has nothing left to share"
+    assert sum(each.attempts for each in outcomes) <= 10
+
+
 async def test_the_end_of_a_goal_is_told_to_a_goal_of_another_loop_once(bus: Bus) -> None:
     heard: list[Nothing] = []
 

@@ -133,7 +133,7 @@ async def test_what_a_goal_was_given_counts_as_set_aside_when_nobody_has_heard_i
         tasks.cancel_scope.cancel()
     assert outcome.reason is StopReason.ACCEPTED
     assert outcome.set_aside == Allowance(tokens=50, cost=1.0)
-    assert result.aside == Allowance(tokens=50, cost=1.0, tool_calls=0, steps=0)
+    assert result.aside == Allowance(tokens=50, cost=1.0, tool_calls=0, steps=0, all_attempts=0)
 
 
 @worker("wait")

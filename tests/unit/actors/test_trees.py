@@ -34,7 +34,7 @@ from tests.unit.actors.telling import LOOP, NOON, Told, bounded
 from tests.unit.actors.test_budgets import CALL, SPENT
 from tests.unit.actors.test_every_goal_ends import World
 
-LEFT = Allowance(tokens=100, cost=2.0, tool_calls=7, steps=9)
+LEFT = Allowance(tokens=100, cost=2.0, tool_calls=7, steps=9, all_attempts=5)
 NAMES = count()
 
 
@@ -43,7 +43,7 @@ class Tree:
 
     def __init__(self, data: st.DataObject) -> None:
         self.data = data
-        self.tokens = self.calls = self.steps = 0
+        self.tokens = self.calls = self.steps = self.attempts = 0
         self.unheard = 0
         """Goals whose last call was in flight when nobody listened any more."""
 
@@ -57,6 +57,7 @@ class Tree:
         while not world.now.over:
             world.say(Result(goal=goal.goal, step="work", attempt=world.now.begun, failure=SPENT))
         self.steps += world.now.steps
+        self.attempts += world.now.attempts
         outcome = world.now.outcome
         assert outcome is not None
         return outcome
@@ -89,7 +90,7 @@ class Tree:
         parent = Parent(goal=order.goal, step=order.step, attempt=order.attempt, left=share)
         outcome = self.live(Goal(goal=id_, loop=LOOP.name, limits=limits, parent=parent), depth - 1)
         if self.data.draw(st.booleans()):
-            usage = outcome.usage + Usage(steps=outcome.steps)
+            usage = outcome.usage + Usage(steps=outcome.steps, all_attempts=outcome.attempts)
             record.take(effect(EffectPhase.DONE, "goal", id_, usage=usage, aside=outcome.set_aside))
         else:
             self.unheard += 1
@@ -110,22 +111,27 @@ def test_a_tree_of_goals_spends_no_more_than_the_budget_at_its_root_and_a_call_o
     data: st.DataObject, width: int
 ) -> None:
     tokens, calls, steps = (data.draw(st.integers(2, most)) for most in (200, 40, 30))
+    attempts = data.draw(st.none() | st.integers(1, 12))
     tree = Tree(data)
-    limits = Limits(tokens=tokens, tool_calls=calls, steps=steps, width=width)
+    limits = Limits(tokens=tokens, tool_calls=calls, steps=steps, all_attempts=attempts, width=width)
     outcome = tree.live(Goal(goal="root", loop=LOOP.name, limits=limits), depth=2)
     assert tree.tokens < tokens + CALL * (1 + tree.unheard)
     assert tree.calls <= calls
     assert tree.steps <= steps
+    assert attempts is None or tree.attempts <= attempts
     assert outcome.usage.tool_calls <= tree.calls, "nothing is counted twice"
     if not tree.unheard and outcome.set_aside is None:
         assert (outcome.usage.tokens_in, outcome.usage.tool_calls) == (tree.tokens, tree.calls)
         assert outcome.steps + outcome.usage.steps == tree.steps
+        assert outcome.attempts + outcome.usage.all_attempts == tree.attempts
 
 
 def test_a_goal_of_an_attempt_gets_what_its_limits_name_and_half_of_all_else() -> None:
     committed = Usage(tokens_in=20, tokens_out=1, tool_calls=2)
     limits = Limits(tokens=500, steps=4)
-    assert share_for_a_goal(LEFT, committed, limits) == Allowance(tokens=79, cost=1.0, tool_calls=3, steps=4)
+    assert share_for_a_goal(LEFT, committed, limits) == Allowance(
+        tokens=79, cost=1.0, tool_calls=3, steps=4, all_attempts=3
+    )
 
 
 def test_what_nobody_counts_for_the_attempt_nobody_counts_for_its_goal() -> None:
@@ -140,6 +146,7 @@ def test_what_nobody_counts_for_the_attempt_nobody_counts_for_its_goal() -> None
         (Usage(cost=2.0), "cost"),
         (Usage(tool_calls=7), "tool calls"),
         (Usage(steps=9), "steps"),
+        (Usage(all_attempts=5), "all attempts"),
     ],
 )
 def test_an_attempt_that_has_nothing_left_has_no_goal_of_its_own(spent: Usage, what: str) -> None:

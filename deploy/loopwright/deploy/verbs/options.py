@@ -35,6 +35,7 @@ LIMITS = (
     click.option("--cost", type=click.FloatRange(0, FIGURE, min_open=True), help="US dollars, likewise."),
     click.option("--tool-calls", type=count, help="Tool calls, likewise."),
     click.option("--steps", type=count, help="Pieces of work handed out, evaluations included, likewise."),
+    click.option("--all-attempts", type=count, help="Attempts of the goal and of all goals below it."),
 )
 """An option for each limit that a goal may set for itself, named as it is."""
 
