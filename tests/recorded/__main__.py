@@ -1,8 +1,8 @@
 """``python -m tests.recorded``: run a few goals, and keep their records beside this file, as this version writes them.
 
 They are kept so that a later version is held against them: `tests/integration/actors/test_recorded.py` replays each.
-Those of released versions stay, and new ones get a name of their own, as those do in which results are `handed` straight
-to their evaluators; until the first release, a change that cannot help breaking them writes them anew.
+Those of released versions stay, and new ones get a name of their own, as those did in which results are `handed` on to
+their evaluators; until the first release, a change that cannot help breaking them writes them anew.
 """
 
 import logging
