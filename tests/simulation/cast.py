@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,6 +24,7 @@ from loopwright.actors import (
 )
 from loopwright.bus.messages import FailureClass
 from loopwright.tools import Denied, Done, IdempotencyKey, NotDone, Tool, tool
+from loopwright.tools.model import Answer, Turn
 
 BOUNDS = Bounds(attempts=3, deadline=12.0, step_timeout=3.0, patience=3, failures=2)
 FORSAKEN = Loop(
@@ -113,8 +114,20 @@ class Script:
         """How often something was shipped, by the key of the call."""
         self.sold: Counter[str] = Counter()
         """How often something was sold, by the key of the call; a person is to approve that."""
+        self.answered: set[str] = set()
+        """What the model has answered, where that is on record."""
+        self.paid_again: list[str] = []
+        """What the model was paid for although its answer was on record."""
         self.ship = self._selling(self.shipped, "")
         self.sell = self._selling(self.sold, "boss")
+
+    async def ask(self, turns: Sequence[Turn], model: str | None = None) -> Answer:
+        """Answer as a model does, which is paid for it: with what it was asked."""
+        question = turns[-1].text
+        if question in self.answered:
+            self.paid_again.append(question)
+        await anyio.sleep(0.01 * (len(question) % 3))
+        return Answer(question, 1, 1)
 
     def _selling(self, done: Counter[str], boss: str) -> Tool[str]:
         """Return a tool that changes the world outside, and can tell afterwards whether it has."""
@@ -187,6 +200,9 @@ class Script:
         dice = random.Random(f"{self.seed} {place} {self.runs[place]}")
         deadly = self.poison and random.Random(f"{self.seed} {place}").random() < POISON
         fate = 1.0 if deadly else dice.choice([0.0] * 9 + [0.83]) if self.calm else dice.random()
+        asks = dice.random() < 0.5
+        if asks:
+            await step.ask(self, [Turn("user", f"{place} first")])
         if fate < 0.72:
             await anyio.sleep(dice.uniform(0.0, 0.05))
         elif fate < 0.82:
@@ -203,4 +219,6 @@ class Script:
             self.deaths[place] += 1
             die()
             await anyio.sleep_forever()
+        if asks:
+            await step.ask(self, [Turn("user", f"{place} then")])
         return dice

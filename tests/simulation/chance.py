@@ -6,7 +6,7 @@ tasks of one instant happen to run: so a seed leads to the same world in every p
 
 import random
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nats.aio.msg import Msg
 
@@ -162,25 +162,35 @@ class Plan:
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
-        """Return what a seed has in store; one in ten is a world in which nothing goes wrong."""
+        """Return what a seed has in store.
+
+        One in ten is a world in which nothing goes wrong, and one in ten is one of sleepers: processes stand still for
+        longer than a lease, and nothing else happens.
+        """
         dice = random.Random(seed)
-        calm = dice.random() < 0.1
+        kind = dice.random()
+        calm, sleepy = kind < 0.1, kind > 0.9
         climate = CALM if calm else climate_of(dice)
         count = 0 if calm else dice.choice([0, 1, 1, 2, 3])
-        strikes = (
+        strikes = [
             Strike(dice.uniform(0.0, 1.5), dice.choice(WHAT), dice.random(), dice.choice([0.1, 1.0, 2.5, 5.0]))
             for _ in range(count)
-        )
+        ]
+        if sleepy:
+            climate = replace(climate, lost=0.0, stuck=0.0)
+            strikes = [
+                Strike(dice.uniform(0.0, 2.5), "freeze", dice.random(), dice.choice([2.5, 5.0])) for _ in range(3)
+            ]
         return cls(
             seed=seed,
             climate=climate,
             strikes=tuple(sorted(strikes, key=lambda strike: strike.at)),
-            deadly=0.0 if calm else dice.choice([0.0, 0.0, 0.2, 0.5]),
+            deadly=0.0 if calm or sleepy else dice.choice([0.0, 0.0, 0.2, 0.5]),
             orchestrators=dice.choice([1, 2, 2, 3]),
-            workers=dice.choice([1, 1, 1, 2]),
+            workers=2 if sleepy else dice.choice([1, 1, 1, 2]),
             goals=dice.choice([1, 1, 1, 1, 2, 3]),
             room=dice.choice([1, 2, 10]),
-            late=0.0 if calm else dice.choice([0.0] * 6 + [5.0, 60.0]),
+            late=0.0 if calm or sleepy else dice.choice([0.0] * 6 + [5.0, 60.0]),
             hands=dice.choice([1, 4, 16]),
         )
 

@@ -238,6 +238,8 @@ class Auditor:
         ours = (rank, entry.worker) == holder
         self.demand(newer or ours or place not in self.holders, f"{entry.worker} writes on {place} behind {holder}")
         self.holders[place] = rank, entry.worker
+        if entry.what == "ask" and entry.phase is EffectPhase.DONE:
+            self.script.answered.add(str(entry.answer))
         if entry.phase is EffectPhase.APPROVED:
             order = StepOrder(goal=entry.goal, loop="-", step=entry.step, attempt=entry.attempt, role=entry.role)
             self.approved.add(key_of("default", order, Place(entry.call, entry.occurrence)))
@@ -332,9 +334,10 @@ class Auditor:
         return f"these goals have not ended: {open_goals}, and these consumers are not done: {busy}"
 
     def check_the_calls(self) -> None:
-        """Look whether a call was made twice that changes something."""
+        """Look whether a call was made twice that changes something, or was paid again and its answer on record."""
         often = {key: count for key, count in (self.script.shipped + self.script.sold).items() if count > 1}
         self.demand(not often, f"made more than once: {often}")
+        self.demand(not self.script.paid_again, f"paid again: {self.script.paid_again}")
 
     def check_the_end(self, goals: list[str]) -> None:
         """Look at everything once more when it has come to rest."""

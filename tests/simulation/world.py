@@ -364,7 +364,7 @@ def workplace(role: str) -> Callable[[Process], Act]:
 
     def act(process: Process) -> Act:
         made = process.world.script.worker(role, process.kill)
-        return lambda bus, stopping: Workplace(bus, made, hands=2).run(stopping)
+        return lambda bus, stopping: Workplace(bus, made, hands=2, clock=anyio.current_time).run(stopping)
 
     return act
 

@@ -1,8 +1,9 @@
 """One worker's hold on an attempt, through which its calls are made and go on record.
 
 A holder that comes back from the dead is refused at its next entry, and since a call that changes something is claimed
-before it is made, it makes none any more. One that is frozen in the very moment between hearing that its claim stands
-and the call may still make that one, late: the key is what tells the tool then.
+before it is made, it makes none any more; nor does it ask a model, which is paid, before it has made sure that nobody
+has been here. One that is frozen in the very moment between that and the call may still make that one, late: the key is
+what tells the tool then.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,7 @@ from loopwright.actors.kept import (
     said,
     sentence_of,
 )
+from loopwright.actors.leases import Leases
 from loopwright.actors.memory import Memory
 from loopwright.actors.met import Met
 from loopwright.actors.pen import Pen
@@ -58,13 +60,14 @@ class Holding:
         delivery: int = 1,
         new: bool = True,
         cause: str = "",
+        leases: Leases | None = None,
     ) -> None:
         self.memory = memory or Memory(bus)
         """What every role may call besides its tools."""
         self._bus = bus
         self._order = order
         self._tools = {each.name: each for each in tools}
-        self._pen = self._take_pen(bus, order, delivery=delivery, new=new, cause=cause)
+        self._pen = self._take_pen(bus, order, delivery=delivery, new=new, cause=cause, leases=leases)
         self._record = self._pen.record
         self._run = Run(self._record)
         self._showing = Showing()

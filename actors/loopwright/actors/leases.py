@@ -1,4 +1,12 @@
-"""Holds on deliveries that are kept for as long as somebody works on them: all of one actor by one task."""
+"""Holds on deliveries that are kept for as long as somebody works on them: all of one actor by one task.
+
+A process that is frozen, or busy with something else, gives no sign of life meanwhile, and cannot say so. But it can
+tell afterwards, by a clock that goes on: whatever it held before may be another's now.
+"""
+
+import math
+from collections.abc import Callable
+from time import monotonic
 
 import anyio
 import structlog
@@ -11,6 +19,8 @@ log = structlog.get_logger()
 
 BEAT = LEASE / 3
 """Seconds between two signs of life."""
+SILENCE = 2 * BEAT
+"""Seconds without one after which we act as if nothing were ours."""
 
 
 class Kept:
@@ -30,10 +40,18 @@ class Kept:
 
 
 class Leases:
-    """The deliveries that an actor works on."""
+    """The deliveries that an actor works on.
 
-    def __init__(self) -> None:
+    The `clock` must not stand still while the process does, nor within one turn of the event loop.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self.clock = clock
         self._held: dict[Delivery, None] = {}
+        self._last: float | None = None
+        """When we gave the last sign of life; None: nobody does that here."""
+        self._silent = -math.inf
+        """Until when we were last silent for too long."""
 
     def kept(self, delivery: Delivery) -> "Kept":
         """Keep the lease on a delivery while the body runs and `keep` does."""
@@ -43,10 +61,25 @@ class Leases:
         """Return how many they are."""
         return len(self._held)
 
+    def may_have_lapsed(self, since: float) -> bool:
+        """Tell whether another may hold what was ours at a time."""
+        self._listen()
+        return since < self._silent
+
+    def _listen(self) -> None:
+        """Notice that we have been silent for too long."""
+        now = self.clock()
+        if self._last is not None and now - self._last > SILENCE and self._last > self._silent:
+            log.warning("leases.not_kept", reason=f"no sign of life for {now - self._last:.1f} s", held=len(self._held))
+            self._silent = now
+
     async def keep(self) -> None:
         """Say that all are being worked on, three times a lease, until cancelled."""
+        self._last = self.clock()
         while True:
             await anyio.sleep(BEAT)
+            self._listen()
+            self._last = self.clock()
             try:
                 for delivery in tuple(self._held):
                     await delivery.keep()

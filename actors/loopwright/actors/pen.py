@@ -13,6 +13,7 @@ import structlog
 
 from loopwright.actors.effects import EffectRecord, Place, record_place
 from loopwright.actors.errors import LeaseLost
+from loopwright.actors.leases import Leases
 from loopwright.bus.connection import LEASE, Bus
 from loopwright.bus.effects import Effect, EffectPhase, What
 from loopwright.bus.errors import GuardLost
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 
 FRESH = LEASE / 2
 """Seconds after a claim in which nobody else can hold the attempt: our last sign of life was a third of a lease ago."""
+SUCCESSION = LEASE / 2
+"""Seconds in which whoever was handed an attempt takes it over: that is the first thing that he does."""
 LAST_WORDS = 2.0
 """Seconds to put on record how a call ended while we are being cancelled."""
 LOOKS = 5
@@ -35,7 +38,9 @@ LAG = 0.1
 class Pen:
     """What is on record of an attempt's calls, for one holder, who writes behind it."""
 
-    def __init__(self, bus: Bus, order: StepOrder, *, delivery: int, new: bool, cause: str) -> None:
+    def __init__(
+        self, bus: Bus, order: StepOrder, *, delivery: int, new: bool, cause: str, leases: Leases | None = None
+    ) -> None:
         self.record = EffectRecord()
         self._bus = bus
         self._order = order
@@ -47,6 +52,10 @@ class Pen:
         self._lost = False
         self._looked = self._rank > (0, 1)
         self._taken_over = not self._looked
+        self._leases = leases or Leases()
+        self._sure, self._losses = self._leases.clock() - LEASE, bus.nc.losses
+        """Since when it is ours for certain, for we may have been frozen when it was handed to us; and how often the
+        connection had been lost by then."""
 
     @cached_property
     def _subject(self) -> Subject:
@@ -63,7 +72,7 @@ class Pen:
             raise LeaseLost
 
     async def look_first(self) -> None:
-        """Give way before the first call if somebody has been here.
+        """Give way before a call if somebody has been here.
 
         A broker that was killed, or has handed its lead to another, forgets what it has handed out, and hands it out
         for the first time again; the next time it is the second, and then the record is taken over. Where that may have
@@ -77,14 +86,35 @@ class Pen:
         self.record.refuse_if_called_off()
         if not self._looked:
             self._looked = True
-            asked = anyio.current_time()
+            asked = self._leases.clock()
             if self._new:
                 stored = await self._bus.last(self._subject)
                 found = await self._bus.message(Effect, stored) if stored else None
                 self._lost = found is not None and found.worker != self._bus.name
                 self.refuse_if_lost()
-            if not self._new or anyio.current_time() - asked > FRESH:  # cut off: somebody may have been here since
+            if not self._new or self._leases.clock() - asked > FRESH:  # cut off: somebody may have been here since
                 await self.put(self.entry(EffectPhase.HELD))
+        await self._make_sure()
+
+    @property
+    def _is_in_doubt(self) -> bool:
+        """Whether another may have been handed the attempt, because we were frozen, or cut off."""
+        return self._losses != self._bus.nc.losses or self._leases.may_have_lapsed(self._sure)
+
+    async def _make_sure(self) -> None:
+        """Return when it is certain that the attempt is ours: whoever was handed it meanwhile has said so by then.
+
+        Raises:
+            LeaseLost: it is another's.
+        """
+        while self._is_in_doubt:
+            log.info("lease.in_doubt", goal=self._order.goal, attempt=self._order.attempt)
+            begun, losses = self._leases.clock(), self._bus.nc.losses
+            await anyio.sleep(SUCCESSION)
+            asked = self._leases.clock()
+            await self.put(self.entry(EffectPhase.HELD))
+            if self._leases.clock() - asked < FRESH:
+                self._sure, self._losses = begun, losses
 
     @cached_property
     def _lock(self) -> anyio.Lock:
@@ -102,11 +132,16 @@ class Pen:
             self._taken_over = True
 
     async def claim(self, claim: Effect) -> None:
-        """Claim a call, and hear at once that the claim stands: whoever hears it late may have a successor by then."""
+        """Claim a call, and hear at once that the claim stands: whoever hears it late may have a successor by then.
+
+        Raises:
+            LeaseLost: there is one.
+        """
         while True:
-            asked = anyio.current_time()
+            await self._make_sure()
+            asked = self._leases.clock()
             await self.put(claim)
-            if anyio.current_time() - asked < FRESH:
+            if self._leases.clock() - asked < FRESH and not self._is_in_doubt:
                 return
             log.info("claim.heard_late", tool=claim.name, key=claim.key)
 

@@ -5,9 +5,12 @@ is off the queue. A worker that lost its lease finds its place taken and drops i
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import anyio
 import structlog
@@ -46,12 +49,14 @@ NOTICED = 0.25
 class Workplace:
     """One process's share in serving a role."""
 
-    def __init__(self, bus: Bus, worker: Worker, *, hands: int = 1) -> None:
+    def __init__(
+        self, bus: Bus, worker: Worker, *, hands: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._bus = bus
         self._worker = worker
         self._hands = hands
         self._resources: object = None
-        self._leases = Leases()
+        self._leases = Leases(clock)
         self._suspects = Suspects(bus)
         self._memory = Memory(bus)
         self._in_hand: dict[int, anyio.Event] = {}
@@ -216,7 +221,8 @@ class Workplace:
         """Return the hold on an attempt that a delivery gives us."""
         tools, memory, cause = self._worker.tools, self._memory, delivery_id(delivery)
         new, taken = self._is_new(delivery), delivery.deliveries
-        return Holding(self._bus, order, tools, memory=memory, delivery=taken, new=new, cause=cause)
+        told: dict[str, Any] = {"delivery": taken, "new": new, "cause": cause, "leases": self._leases}
+        return Holding(self._bus, order, tools, memory=memory, **told)
 
     async def _put_on_record(self, order: StepOrder, said: Said, delivery: Delivery) -> None:
         """Put an answer on its place; a result that has one evaluator only is that evaluator's order."""
