@@ -1,5 +1,6 @@
 """A step's answer: run the handler under its deadline, and turn whatever comes of it into a message."""
 
+import asyncio
 import itertools
 import random
 
@@ -47,7 +48,7 @@ type Said = Result | Evaluation | Pause
 
 
 async def answer(bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding) -> Said | None:
-    """Return what the handler says to a step, or how it failed. None: another worker holds the step now.
+    """Return what the handler says to a step, or how it failed. None: nobody wants to hear it, or not from us.
 
     What may succeed later is tried again here, with growing pauses, for as long as the step may take; calls that are on
     record by then are not made again.
@@ -55,16 +56,20 @@ async def answer(bus: Bus, worker: Worker, order: StepOrder, resources: object, 
     Raises:
         BusError: the bus is the trouble, not the step.
     """
-    began = anyio.current_time()
+    now = asyncio.get_running_loop().time
+    began = now()
     try:
         said = await answered(bus, worker, order, resources, holding)
+        if holding.stint.is_called_off:
+            return None
         if (doubt := await holding.doubt()) is not None:
             said = failed(bus, order, doubt, said.usage)
-        await holding.children.settle_all()
+        if holding.has_children:
+            await holding.children.settle_all()
     except LeaseLost:
         log.info("lease.lost", goal=order.goal)
         return None
-    return accounted(said, holding, anyio.current_time() - began)
+    return accounted(said, holding, now() - began)
 
 
 def accounted(said: Said, holding: Holding, seconds: float) -> Said:
@@ -74,14 +79,13 @@ def accounted(said: Said, holding: Holding, seconds: float) -> Said:
     """
     if isinstance(said, Pause):
         return said.but(seconds=seconds, usage=Usage(worker_seconds=seconds))
-    usage, children = said.usage, holding.children
-    if holding.spent != NOTHING:
+    usage, aside = said.usage, None
+    if holding.spent is not NOTHING:
         usage = at_least(usage, holding.spent)
-    if children:
-        usage = usage + children.spent
+    if holding.has_children:
+        usage, aside = usage + holding.children.spent, holding.children.aside
     usage = usage.but(worker_seconds=min(usage.worker_seconds + seconds, FIGURE))
-    told = {"usage": usage, "aside": children.aside if children else None, "untrusted": holding.trust.untrusted}
-    return said.but(seconds=seconds, **told)
+    return said.but(seconds=seconds, usage=usage, aside=aside, untrusted=holding.trust.untrusted)
 
 
 def at_least(told: Usage, recorded: Usage) -> Usage:
@@ -92,7 +96,7 @@ def at_least(told: Usage, recorded: Usage) -> Usage:
 async def answered(bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding) -> Said:
     """Return what came of a step within its time."""
     trouble, source = "", None
-    with anyio.move_on_after(order.timeout):
+    with holding.stint.lasting(order.timeout):
         await holding.take_over()
         for tries in itertools.count():
             try:
@@ -102,6 +106,8 @@ async def answered(bus: Bus, worker: Worker, order: StepOrder, resources: object
                 pause = min(error.wait * 2**tries, LONGEST_PAUSE) * random.uniform(1, 1.25)
                 log.info("step.again", goal=order.goal, reason=trouble, pause=pause)
                 await anyio.sleep(pause)
+    if holding.pause.is_taken:
+        return laid_aside(bus, order, holding)
     return failed(bus, order, too_late(order, trouble, holding.met.given_up or source), holding.spent)
 
 
@@ -114,15 +120,13 @@ def too_late(order: StepOrder, trouble: str, source: Source | None) -> Failure:
     return Failure(kind=FailureClass.TIMEOUT, message=f"{order.role} took longer than {limit}", source=source)
 
 
-async def attempted(bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding) -> Said:
-    """Return the handler's answer, the failure that it raised, or what it asks people."""
-    said: Said
+async def attempted(
+    bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding
+) -> Result | Evaluation:
+    """Return the handler's answer, or the failure that it raised."""
     try:
         await holding.begin()
-        with holding.pause.awaited():
-            said = await call(bus, worker, order, resources, holding)
-        if holding.pause.is_taken:
-            said = pause(bus, order, holding)
+        said = await call(bus, worker, order, resources, holding)
         refuse_unsendable(said)
     except Exception as raised:  # noqa: BLE001 - whatever a handler raises is what it says
         said = failure_of(bus, order, raised, holding)
@@ -167,10 +171,20 @@ def cause_of(error: Exception) -> Exception:
     return error
 
 
-def pause(bus: Bus, order: StepOrder, holding: Holding) -> Pause:
-    """Return that an attempt is laid aside until people have replied."""
+def laid_aside(bus: Bus, order: StepOrder, holding: Holding) -> Said:
+    """Return that an attempt is laid aside until people have replied; or how it failed, if that cannot be told.
+
+    Raises:
+        LeaseLost: another worker holds the attempt now.
+    """
+    holding.refuse_if_lost()
     told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name, "role": order.role}
-    return Pause(**told, resumed=order.resumed, questions=tuple(holding.pause.questions))
+    said = Pause(**told, resumed=order.resumed, questions=tuple(holding.pause.questions))
+    try:
+        refuse_unsendable(said)
+    except StepFailed as error:
+        return failed(bus, order, error.failure, error.usage)
+    return said
 
 
 def refuse_unsendable(said: Said) -> None:
@@ -213,9 +227,10 @@ def result(bus: Bus, order: StepOrder, returned: object) -> Result:
 def evaluation(bus: Bus, order: StepOrder, verdict: Verdict, output: JsonValue) -> Evaluation:
     """Return the evaluation that a verdict makes; it speaks of the whole output unless it picks a part."""
     told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
-    said = dict(verdict)
-    said |= {"pick": output if verdict.pick is None else verdict.pick, "judge": order.role, "made": order.made}
-    return Evaluation(**told, **said) if verdict.model_extra else Evaluation.of(**told, **said)
+    pick = output if verdict.pick is None else verdict.pick
+    said = verdict.__dict__ | {"pick": pick, "judge": order.role, "made": order.made}
+    more = verdict.model_extra
+    return Evaluation(**told, **said, **more) if more else Evaluation.of(**told, **said)
 
 
 def failed(

@@ -86,10 +86,6 @@ class Children:
         """Has one share taken at a time; most attempts take none."""
         return anyio.Lock()
 
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self._record.goals)
-
     @property
     def spent(self) -> Usage:
         """What those took that have ended."""

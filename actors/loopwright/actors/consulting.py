@@ -5,13 +5,13 @@ goes through the record again when there is a reply. It ends by being cancelled,
 error of its own; and not before every call is over that is under way beside the question, for those are paid.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 import anyio
 
 from loopwright.actors.effects import EffectRecord, Place
 from loopwright.actors.errors import Retriable
+from loopwright.actors.stint import Stint
 from loopwright.bus.connection import Bus
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import StepOrder
@@ -26,21 +26,12 @@ SAYS = "says"
 class Break:
     """The end of a run of the handler in which people are asked: entered for each call, left after it."""
 
-    def __init__(self) -> None:
+    def __init__(self, stint: Stint) -> None:
         self.questions: list[Question] = []
-        self._calls = 0
-        self._run = anyio.CancelScope()
-
-    @contextmanager
-    def awaited(self) -> Iterator[None]:
-        """Run the handler; leave it when people are asked, and nothing else is under way."""
-        with self._run:
-            yield
-
-    @property
-    def is_taken(self) -> bool:
+        self.is_taken = False
         """Whether the handler was left so."""
-        return self._run.cancelled_caught
+        self._calls = 0
+        self._stint = stint
 
     def __enter__(self) -> None:
         self._calls += 1
@@ -65,8 +56,9 @@ class Break:
             self._calls += 1
 
     def _leave(self) -> None:
-        if self.questions and not self._calls:
-            self._run.cancel()
+        if self.questions and not self._calls and not self._stint.is_over:
+            self.is_taken = True
+            self._stint.cut_short()
 
 
 def question_of(asked: Effect) -> Question:

@@ -26,7 +26,6 @@ attempt has heard how it ended.
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -172,7 +171,7 @@ class Run:
     def __init__(self, record: EffectRecord) -> None:
         self._record = record
         self._taken: set[Place] = set()
-        self._failures: Counter[Place] = Counter()
+        self._failures: dict[Place, int] = {}
 
     @contextmanager
     def taking(self, call: str) -> Iterator[Place]:
@@ -190,8 +189,8 @@ class Run:
     def recall(self, place: Place) -> Effect | None:
         """Return how a call ended that is on record; None: it is still to be made."""
         failures = self._record.failed.get(place, ())
-        if (heard := self._failures[place]) < len(failures):
-            self._failures[place] += 1
+        if (heard := self._failures.get(place, 0)) < len(failures):
+            self._failures[place] = heard + 1
             return failures[heard]
         return self._record.done.get(place)
 

@@ -10,6 +10,8 @@ DIGITS = 8
 """Hexadecimal digits; among the few outputs that are compared with each other, no two share them by chance."""
 READ = 4_000
 """Characters of a text that count."""
+IN_ORDER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+"""Writes the same JSON in one way only."""
 CHANGING = re.compile(
     r"0x[0-9a-fA-F]+"  # where something lies in memory
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
@@ -23,7 +25,7 @@ CHANGING = re.compile(
 
 def of_output(output: JsonValue) -> str:
     """Return what tells an output: the same for the same JSON, in whatever order its keys stand."""
-    return digest(json.dumps(output, sort_keys=True, separators=(",", ":")))
+    return digest(IN_ORDER.encode(output))
 
 
 def of_failure(who: str, text: str) -> str:

@@ -7,6 +7,7 @@ what tells the tool then.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -34,6 +35,7 @@ from loopwright.actors.pen import Pen
 from loopwright.actors.purse import refuse_if_spent
 from loopwright.actors.showing import Showing
 from loopwright.actors.stale import Calls
+from loopwright.actors.stint import Stint
 from loopwright.actors.trust import Trust
 from loopwright.bus.connection import Bus
 from loopwright.bus.effects import Effect, EffectPhase, What
@@ -72,14 +74,25 @@ class Holding:
         self._run = Run(self._record)
         self._showing = Showing()
         self.trust = Trust(untrusted=order.untrusted)
-        put, entry = self._pen.put, self._pen.entry
-        self.children = Children(bus, order, self._record, put, entry, self._begin_goal, self.trust)
         self.met = Met()
         """What its calls have met."""
         self.calls = Calls()
+        self.stint = Stint()
+        """The time that there is for it."""
         self._begun = False
-        self.pause = Break()
+        self.pause = Break(self.stint)
         """Where people are asked, and the run of the handler ends."""
+
+    @cached_property
+    def children(self) -> Children:
+        """The goals that it submits; most attempts submit none."""
+        put, entry = self._pen.put, self._pen.entry
+        return Children(self._bus, self._order, self._record, put, entry, self._begin_goal, self.trust)
+
+    @property
+    def has_children(self) -> bool:
+        """Whether it has submitted any."""
+        return bool(self._record.goals)
 
     def _take_pen(self, bus: Bus, order: StepOrder, **how: Any) -> Pen:
         """Return what its calls go on record with."""
@@ -133,7 +146,7 @@ class Holding:
             Retriable: it may be told later.
         """
         if self._begun:
-            self._run, self._showing, self.calls, self.pause = Run(self._record), Showing(), Calls(), Break()
+            self._run, self._showing, self.calls, self.pause = Run(self._record), Showing(), Calls(), Break(self.stint)
         self._begun = True
         for place, claim in list(self._record.claimed.items()):
             told = await what_became_of(self._tool(claim.name), claim)

@@ -118,10 +118,8 @@ def unspent(bounds: Bounds, usage: Usage, aside: Purse, steps: int, attempts: in
 
 def remaining(left: Allowance, usage: Usage, aside: Allowance | None) -> Allowance:
     """Return what may still be spent once so much was spent and set aside."""
-    purse = purse_of(left).less(usage)
-    purse = purse.without(purse_of(aside)) if aside else purse
-    counted = {what: getattr(purse, what) for what in Purse.model_fields if getattr(left, what) is not None}
-    return Allowance.of(**counted)
+    spent = (spent_in(usage).plus(purse_of(aside)) if aside else spent_in(usage)).__dict__
+    return left.but(**{what: max(0, there - spent[what]) for what, there in left.__dict__.items() if there is not None})
 
 
 def share_for_a_goal(left: Allowance, committed: Usage, limits: Limits) -> Allowance:

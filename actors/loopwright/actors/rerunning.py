@@ -25,7 +25,6 @@ from loopwright.bus.effects import Effect
 from loopwright.bus.errors import BusError
 from loopwright.bus.hindsight import Hindsight, refused
 from loopwright.bus.messages import Evaluation, Failure, FailureClass, Goal, Result, StepOrder
-from loopwright.bus.questions import Pause
 from loopwright.bus.subjects import decisions_on
 from loopwright.bus.trajectory import Entry
 
@@ -195,13 +194,10 @@ async def answered_again(
     while True:
         made = recalled.made
         try:
-            said = await attempted(past, worker, order, resources, recalled)
+            return await attempted(past, worker, order, resources, recalled)
         except Retriable as error:
             if recalled.made == made:
                 return failed(past, order, too_late(order, str(error), None))
-        else:
-            assert not isinstance(said, Pause), "whoever would ask a person is stopped before"
-            return said
 
 
 def rerun_of(asked: Asked, came: Came, **told: Any) -> Rerun:

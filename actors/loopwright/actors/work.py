@@ -231,8 +231,11 @@ class Worker:
         Raises:
             StepFailed: it does not fit.
         """
-        source = Source(fault=FaultClass.LOOP, kind=FailureClass.MISSING, name=order.loop)
-        return read_as(self.input_type, order.input, "the goal's input", source)
+        try:
+            return self.input_type.validate_python(order.input)
+        except ValidationError as error:
+            source = Source(fault=FaultClass.LOOP, kind=FailureClass.MISSING, name=order.loop)
+            raise no_fit("the goal's input", error, source) from None
 
     def read_output(self, output: JsonValue) -> Any:
         """Return the result's output as the evaluator wants it.
@@ -240,17 +243,16 @@ class Worker:
         Raises:
             StepFailed: it does not fit.
         """
-        source = Source(fault=FaultClass.AGENT, kind=FailureClass.MISUSE)
-        return read_as(self.output_type, output, "the result's output", source)
+        try:
+            return self.output_type.validate_python(output)
+        except ValidationError as error:
+            source = Source(fault=FaultClass.AGENT, kind=FailureClass.MISUSE)
+            raise no_fit("the result's output", error, source) from None
 
 
-def read_as(adapter: TypeAdapter[Any], value: JsonValue, what: str, source: Source) -> Any:
-    """Return JSON as a type, or fail the step with one sentence."""
-    try:
-        return adapter.validate_python(value)
-    except ValidationError as error:
-        why = f"{what} does not fit: {misfit(error, whole='it')}"
-        raise StepFailed(source.kind, why, source=source) from None
+def no_fit(what: str, error: ValidationError, source: Source) -> StepFailed:
+    """Return the failure of a step that was given something else than its handler takes."""
+    return StepFailed(source.kind, f"{what} does not fit: {misfit(error, whole='it')}", source=source)
 
 
 def worker(

@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio
 import structlog
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from loopwright.actors.answering import Said, accounted, answer, failed
 from loopwright.actors.dead import bury
@@ -59,8 +60,9 @@ class Workplace:
         self._leases = Leases(clock)
         self._suspects = Suspects(bus)
         self._memory = Memory(bus)
-        self._in_hand: dict[int, anyio.Event] = {}
-        """The orders that we hold, by their places in the stream, and what tells that we hold one no longer."""
+        self._in_hand: dict[int, anyio.Event | None] = {}
+        """The orders that we hold, by their places in the stream, and what tells that we hold one no longer; None:
+        nobody waits for that."""
 
     async def run(self, stopping: anyio.Event) -> None:
         """Serve the role until `stopping` is set, then finish or hand back."""
@@ -79,28 +81,29 @@ class Workplace:
     async def take(self, delivery: Delivery) -> None:
         """Do one step, and settle it in exactly one way."""
         try:
-            if (over := self._in_hand.get(delivery.seq)) is None:
-                await self._take_first(delivery)
+            if delivery.seq in self._in_hand:
+                await self._take_again(delivery)
             else:
-                await self._take_again(delivery, over)
+                await self._take_first(delivery)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                 await delivery.later()
             raise
 
     async def _take_first(self, delivery: Delivery) -> None:
-        over = self._in_hand[delivery.seq] = anyio.Event()
+        self._in_hand[delivery.seq] = None
         try:
             with self._leases.kept(delivery):
                 async with self._suspects.in_hand(delivery) as deadly:
                     await (self._give_up(delivery, deadly) if deadly else self._take(delivery))
         finally:
-            del self._in_hand[delivery.seq]
-            over.set()
+            if (over := self._in_hand.pop(delivery.seq)) is not None:
+                over.set()
 
-    async def _take_again(self, delivery: Delivery, over: anyio.Event) -> None:
+    async def _take_again(self, delivery: Delivery) -> None:
         """Let a step that we hold already be done once: a broker that was killed hands it out anew."""
         log.info("step.in_hand_already", subject=delivery.subject, deliveries=delivery.deliveries)
+        over = self._in_hand[delivery.seq] = self._in_hand[delivery.seq] or anyio.Event()
         with self._leases.kept(delivery):
             await over.wait()
         await delivery.later()
@@ -111,11 +114,14 @@ class Workplace:
         except Unreadable as error:
             await self._refuse(delivery, str(error))
             return
-        with structlog.contextvars.bound_contextvars(goal=order.goal, attempt=order.attempt, role=order.role):
-            if not await self._is_wanted(order, delivery):
+        named = bind_contextvars(goal=order.goal, attempt=order.attempt, role=order.role)
+        try:
+            if await self._is_wanted(order, delivery):
+                await self._do(order, delivery)
+            else:
                 await delivery.done()
-                return
-            await self._do(order, delivery)
+        finally:
+            reset_contextvars(**named)
 
     async def _give_up(self, delivery: Delivery, why: str) -> None:
         """Settle a step that kills whoever takes it, unread; if a call is in doubt, that is what matters about it."""
@@ -198,16 +204,15 @@ class Workplace:
     async def _do(self, order: StepOrder, delivery: Delivery) -> None:
         """Do the step under its lease; it is called off when the goal ends."""
         holding = self._hold(order, delivery)
-        with anyio.CancelScope() as called_off, Glimpse(self._bus, order):
 
-            def ended(arrival: Arrival) -> None:
-                if is_an_end(arrival):
-                    called_off.cancel()
+        def ended(arrival: Arrival) -> None:
+            if is_an_end(arrival):
+                holding.stint.call_off()
 
-            with self._bus.ends.telling(order.goal, ended):
-                make = partial(answer, self._bus, self._worker, order, self._resources, holding)
-                said = await (until_called_off(self._bus, order, holding, make) if order.lane else make())
-        if called_off.cancelled_caught:
+        with self._bus.ends.telling(order.goal, ended), Glimpse(self._bus, order):
+            make = partial(answer, self._bus, self._worker, order, self._resources, holding)
+            said = await (until_called_off(self._bus, order, holding, make) if order.lane else make())
+        if holding.stint.is_called_off:
             log.info("step.called_off", in_doubt=holding.open_claim())
             await holding.children.call_off()
             await delivery.done()
