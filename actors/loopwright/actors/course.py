@@ -68,8 +68,8 @@ def entered(steps: Sequence[PlannedStep], most: int, before: JsonValue = None) -
     ahead = resolved(steps)
     needed = {need for step in ahead for need in step.needs or ()}
     ends = tuple(step.name for step in ahead if step.name not in needed)
-    course, ready = unfolded(Course(ahead=ahead, ends=ends), {}, most)
-    return course, [each._replace(before=before) for each in ready]
+    course, ready = unfolded(Course.of(ahead=ahead, ends=ends), {}, most)
+    return course, [each._replace(before=before) for each in ready] if before is not None else ready
 
 
 def finished(
@@ -92,7 +92,7 @@ def unfolded(course: Course, done: dict[Token, JsonValue], most: int) -> tuple[C
     waiting = list(course.ahead)
     while waiting:
         step = waiting.pop(0)
-        if not all(need in done for need in step.needs or ()):
+        if not done.keys() >= set(step.needs or ()):
             ahead.append(step)
         elif step.each is None:
             ready.append(Ready(step.name, step.role, step.input, given(step, done), manner=step.own))

@@ -9,10 +9,11 @@ order tells its worker, and what the outcome tells everybody, is there and not i
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from loopwright.actors.events import Event, Forked, Judged, Opened, Over
+from loopwright.actors.frozen import Frozen
 from loopwright.actors.standing import Standing
 from loopwright.bus.errors import Unreadable
 from loopwright.bus.messages import StepOrder
@@ -28,10 +29,8 @@ OPENING = ("opened", "forked")
 OPENED: TypeAdapter[Opened | Forked] = TypeAdapter(Annotated[Opened | Forked, Field(discriminator="event")])
 
 
-class Decision(BaseModel):
+class Decision(Frozen):
     """One orchestrator turn on record: what it saw, what follows, and where the goal stands then."""
-
-    model_config = ConfigDict(frozen=True)
 
     number: int
     """Counts from one."""
@@ -74,7 +73,7 @@ class Decision(BaseModel):
 
 def told_elsewhere(events: tuple[Event, ...], order: StepOrder | None) -> dict[str, JsonValue]:
     """Return what stands in the order beside a decision, or in the outcome among its events, by where it stands."""
-    told: dict[str, JsonValue] = {name: getattr(order, name) for name in TOLD} if order else {}
+    told: dict[str, JsonValue] = {name: order.__dict__[name] for name in TOLD} if order else {}
     if isinstance(events[-1], Over):
         told["outcome"] = events[-1].outcome.best
     return told
@@ -82,9 +81,11 @@ def told_elsewhere(events: tuple[Event, ...], order: StepOrder | None) -> dict[s
 
 def place_among(told: Mapping[str, JsonValue], value: JsonValue) -> str:
     """Return where a value stands that is told elsewhere; it travels as it is, so it is the same object."""
-    if value is None:
-        return ""
-    return next((name for name, there in told.items() if there is value), "")
+    if value is not None:
+        for name, there in told.items():
+            if there is value:
+                return name
+    return ""
 
 
 def written(event: Event, told: Mapping[str, JsonValue]) -> str:
@@ -97,11 +98,12 @@ def written(event: Event, told: Mapping[str, JsonValue]) -> str:
 
 def standing_written(standing: Standing, told: Mapping[str, JsonValue]) -> tuple[str, str]:
     """Return where a goal stands as JSON, and where to find what that leaves out."""
-    places = {name: place_among(told, getattr(standing, name)) for name in ("task", "before")}
-    places["best"] = place_among(told, standing.best.pick) if standing.best else ""
+    best = standing.best.pick if standing.best else None
+    told_of = {"task": standing.task, "before": standing.before, "best": best}
+    places = {name: place for name, value in told_of.items() if (place := place_among(told, value))}
     left_out: dict[str, Any] = {"goal": True, "loop": True, "outcome": True}
-    left_out |= {name: {"pick": True} if name == "best" else True for name, place in places.items() if place}
-    elsewhere = ",".join([f'"{name}":"{place}"' for name, place in places.items() if place])
+    left_out |= {name: {"pick": True} if name == "best" else True for name in places}
+    elsewhere = ",".join([f'"{name}":"{place}"' for name, place in places.items()])
     return standing.model_dump_json(exclude=left_out, exclude_defaults=True), f"{{{elsewhere}}}"
 
 

@@ -134,13 +134,14 @@ def begin(standing: Standing, number: int, lane: int) -> Standing:
 def produce(standing: Standing, event: Produced) -> Standing:
     """Hand an attempt's result to every evaluator."""
     evaluators = standing.panel.everybody
-    standing = spent(standing, event, steps=len(evaluators))
-    return moved(standing, event.attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
+    standing, attempt = spent(standing, event, steps=len(evaluators))
+    return moved(standing, attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
 
 
 def pause(standing: Standing, event: Paused) -> Standing:
     """Lay an attempt aside until people have replied."""
-    return moved(standing.but(usage=standing.usage + event.usage), event.attempt, Mark.PAUSED, pending=event.pending)
+    attempt = known(standing, event.attempt)
+    return moved(standing.but(usage=standing.usage + event.usage), attempt, Mark.PAUSED, pending=event.pending)
 
 
 def answer(standing: Standing, event: Answered) -> Standing:
@@ -148,23 +149,23 @@ def answer(standing: Standing, event: Answered) -> Standing:
     attempt = known(standing, event.attempt)
     pending = tuple(each.but(replied=event.seq) if each.digest == event.digest else each for each in attempt.pending)
     if all(each.replied for each in pending):
-        return moved(standing, event.attempt, Mark.ANSWERED, pending=pending, resumed=attempt.resumed + 1)
+        return moved(standing, attempt, Mark.ANSWERED, pending=pending, resumed=attempt.resumed + 1)
     return replaced(standing, attempt.but(pending=pending))
 
 
 def opened(event: Opened) -> Standing:
     """Return where a new goal stands: before its plan, in its first steps, or at its one step."""
     told = {"goal": event.goal, "loop": event.loop, "opened": event.at, "untrusted": event.goal.untrusted}
-    standing = Standing(**told, step=PLAN if event.loop.plan else WORK)
-    if not event.loop.steps:
-        return standing
-    return onward(standing, *entered(event.loop.steps, standing.bounds.fan_out))
+    standing = Standing.of(**told, step=PLAN if event.loop.plan else WORK)
+    steps = event.loop.steps
+    return onward(standing, *entered(steps, standing.bounds.fan_out)) if steps else standing
 
 
 def plan(standing: Standing, event: Planned) -> Standing:
     """Take the plan, and go to the steps that need nothing."""
-    standing = moved(spent(standing, event), event.attempt, Mark.PLANNED)
-    standing = dropped(standing, event.attempt)
+    standing, attempt = spent(standing, event)
+    advance(attempt.phase, Mark.PLANNED)
+    standing = dropped(standing, attempt)
     return onward(standing, *entered(event.steps, standing.bounds.fan_out, standing.before))
 
 
@@ -190,10 +191,10 @@ def onward(standing: Standing, course: Course, ready: Iterable[Ready]) -> Standi
 
 def leaving_behind(standing: Standing, attempts: tuple[Attempt, ...]) -> Standing:
     """Set aside what attempts under way may still spend, of which nothing will be heard."""
-    aside = standing.set_aside
     for attempt in attempts:
-        aside = aside.plus(attempt.purse) if attempt.purse else aside
-    return standing.but(set_aside=aside)
+        if attempt.purse is not None:
+            standing = standing.but(set_aside=standing.set_aside.plus(attempt.purse))
+    return standing
 
 
 def escalate(standing: Standing, event: Escalated) -> Standing:
@@ -219,8 +220,7 @@ def replan(standing: Standing, event: Replanned) -> Standing:
 
 def judge(standing: Standing, event: Judged) -> Standing:
     """Note what an evaluator said."""
-    standing = spent(standing, event)
-    attempt = known(standing, event.attempt)
+    standing, attempt = spent(standing, event)
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
     found = attempt.found if event.passed or attempt.broken else together(attempt.found, event.found)
@@ -276,7 +276,7 @@ def closed(standing: Standing, attempt: Attempt, measured: Measured, best: Best 
     """Take a judged attempt off: the generator may know more now, and needs no hint any more once it got better."""
     hint = "" if best else standing.hint
     noted = {"measured": measured, "hint": hint, "failures": 0, "exhausted": False}
-    return dropped(standing, attempt.number, best=best or standing.best, **noted)
+    return dropped(standing, attempt, best=best or standing.best, **noted)
 
 
 def measured_with(standing: Standing, attempt: Attempt, *, scored: bool = True) -> Measured:
@@ -294,7 +294,7 @@ def won(standing: Standing, attempt: Attempt) -> Standing:
         best = standing.best
     standing = with_baseline(standing, attempt)
     measured = standing.measured.met(attempt.score, attempt.seq) if number else standing.measured
-    return dropped(standing, number, best=best, measured=measured, accepted=True, failures=0)
+    return dropped(standing, attempt, best=best, measured=measured, accepted=True, failures=0)
 
 
 def settled(standing: Standing, attempt: Attempt) -> Standing:
@@ -302,7 +302,7 @@ def settled(standing: Standing, attempt: Attempt) -> Standing:
     number = attempt.number
     standing = with_baseline(standing, attempt)
     if number == 0:
-        return dropped(standing, number)
+        return dropped(standing, attempt)
     measured = measured_with(standing, attempt)
     if standing.accepted:
         return closed(standing, attempt, measured)
@@ -323,8 +323,7 @@ def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
 
 def fail(standing: Standing, event: Failed) -> Standing:
     """Note that a worker or an evaluator has nothing to show, which the others of a panel may outvote."""
-    standing = spent(standing, event)
-    attempt = known(standing, event.attempt)
+    standing, attempt = spent(standing, event)
     if event.judge is None or attempt.phase is not Phase.JUDGING:
         return failed(standing, attempt.but(seq=event.seq), event.failure, event.judge)
     abstention = Ballot(role=event.judge)
@@ -338,16 +337,16 @@ def fail(standing: Standing, event: Failed) -> Standing:
 
 def failed(standing: Standing, attempt: Attempt, failure: Failure, judge: Token | None = None) -> Standing:
     """Close an attempt that has nothing to show; neither an exhausted generator nor an empty purse is a failure."""
-    advance(known(standing, attempt.number).phase, Mark.FAILED)
+    advance(attempt.phase, Mark.FAILED)
     if failure.kind is FailureClass.EXHAUSTED:
         exhausted = not standing.measured.round  # another lane of the race had something to try
-        return dropped(standing, attempt.number, exhausted=exhausted, empty=standing.empty + 1)
+        return dropped(standing, attempt, exhausted=exhausted, empty=standing.empty + 1)
     if failure.kind is FailureClass.SPENT:
-        return dropped(standing, attempt.number)
+        return dropped(standing, attempt)
     found = attempt.found if attempt.broken else of_failure(judge or failure.kind, failure.message)
     measured = standing.measured.without_score(max(1, attempt.size), found, attempt.seq, attempt.lane)
     noted = {"failures": standing.failures + 1, "last_failure": failure, "measured": measured}
-    return dropped(standing, attempt.number, **noted)
+    return dropped(standing, attempt, **noted)
 
 
 def leaving_judges(standing: Standing, attempt: Attempt) -> Standing:
@@ -365,36 +364,37 @@ def known(standing: Standing, number: int) -> Attempt:
     return attempt
 
 
-def moved(standing: Standing, number: int, mark: Mark, **heard: object) -> Standing:
+def moved(standing: Standing, attempt: Attempt, mark: Mark, **heard: object) -> Standing:
     """Move an attempt on, by the table."""
-    attempt = known(standing, number)
     return replaced(standing, attempt.but(**heard, phase=advance(attempt.phase, mark)))
 
 
 def replaced(standing: Standing, attempt: Attempt) -> Standing:
     """Put an attempt in its place."""
-    under_way = tuple(attempt if each.number == attempt.number else each for each in standing.under_way)
-    return standing.but(under_way=under_way)
+    under_way = [attempt if each.number == attempt.number else each for each in standing.under_way]
+    return standing.but(under_way=tuple(under_way))
 
 
-def dropped(standing: Standing, number: int, **noted: object) -> Standing:
+def dropped(standing: Standing, attempt: Attempt, **noted: object) -> Standing:
     """Take an attempt off, with what it leaves behind."""
-    under_way = tuple(each for each in standing.under_way if each.number != number)
+    under_way = tuple([each for each in standing.under_way if each.number != attempt.number])
     standing = standing.but(**noted, under_way=under_way)
     if standing.measured.round and not under_way:
         return standing.but(measured=standing.measured.round_over())
     return standing
 
 
-def spent(standing: Standing, event: Produced | Planned | Judged | Failed, *, steps: int = 0) -> Standing:
-    """Add to what was spent, out of an attempt's purse, to what is set aside for good, and to what was handed out."""
-    attempt, usage = known(standing, event.attempt), event.usage
-    purse = attempt.purse.less(usage) if attempt.purse is not None else None
+def spent(
+    standing: Standing, event: Produced | Planned | Judged | Failed, *, steps: int = 0
+) -> tuple[Standing, Attempt]:
+    """Add to what was spent, set aside for good and handed out; return also the attempt, with what its purse holds."""
+    attempt = known(standing, event.attempt)
+    noted: dict[str, object] = {"usage": standing.usage + event.usage, "steps": standing.steps + steps}
+    purse = attempt.purse.less(event.usage) if attempt.purse is not None else None
     if event.aside is not None:
         aside = purse_of(event.aside)
-        standing = standing.but(set_aside=standing.set_aside.plus(aside))
+        noted["set_aside"] = standing.set_aside.plus(aside)
         purse = purse.without(aside) if purse is not None else None
     if purse is not None:
-        standing = replaced(standing, attempt.but(purse=purse))
-    untrusted = standing.untrusted or event.untrusted
-    return standing.but(usage=standing.usage + usage, steps=standing.steps + steps, untrusted=untrusted)
+        attempt = attempt.but(purse=purse)
+    return standing.but(**noted, untrusted=standing.untrusted or event.untrusted), attempt

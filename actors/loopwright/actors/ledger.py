@@ -4,8 +4,6 @@ Where goals stand is remembered between turns; a rival that was faster is notice
 covers every decision on the goal, and then the record is read again.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import anyio
@@ -55,14 +53,33 @@ NOTHING = Loaded()
 """What is on record for a goal that is new."""
 
 
+class Writing:
+    """A decision that is being written. Mostly nobody waits for it, so what tells of its end is made by who does."""
+
+    __slots__ = ("_over",)
+
+    def __init__(self) -> None:
+        self._over: anyio.Event | None = None
+
+    async def wait(self) -> None:
+        """Wait until it is there, or refused."""
+        self._over = self._over or anyio.Event()
+        await self._over.wait()
+
+    def end(self) -> None:
+        """Tell who waits."""
+        if self._over is not None:
+            self._over.set()
+
+
 class Ledger:
     """The decisions on record, as one orchestrator knows them."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._known = Remembered[Loaded](most=REMEMBERED, heaviest=HEAVIEST)
-        self._writing: dict[str, anyio.Event] = {}
-        """The goals on which a decision is being written, and what tells that it is there, or refused."""
+        self._writing: dict[str, Writing] = {}
+        """The goals on which a decision is being written; of rivals among us the last to begin is waited for."""
 
     async def recall(self, goal: str) -> Loaded | None:
         """Return what we know of a goal, which may be behind the record.
@@ -99,7 +116,7 @@ class Ledger:
             GuardLost: a rival was faster.
         """
         bus, number = self._bus, loaded.decision.number + 1 if loaded.decision else 1
-        decision = Decision.model_construct(number=number, seen=seen, events=events, standing=after)
+        decision = Decision.of(number=number, seen=seen, events=events, standing=after)
         record, order = on_record(decision, orders)
         envelope = Envelope(f"{goal}-decision-{number}", f"/loopwright/{bus.name}", goal, seen)
         if order is None:
@@ -109,25 +126,19 @@ class Ledger:
             place: dict[str, str | int] = {"role": order.role, "step": order.step, "attempt": order.attempt}
             subject = Subject.of("decision", ns=bus.ns, goal=goal, **place)
             headers, body = envelope.headers("step") | {CARRIED: record.decode()}, encode(order)
-        with self._being_written(goal):
+        self._known.forget(goal)
+        writing = self._writing[goal] = Writing()
+        try:
             behind = decisions_on(bus.ns, goal)
             revision = await bus.write(str(subject), body, headers, guard=loaded.revision, guarded=behind)
             if not after.over:
                 weight = max(loaded.weight, len(record) + len(body))
                 self._known.keep(goal, Loaded(decision, revision, weight), weight)
-        return Known(decision, revision, order is not None)
-
-    @contextmanager
-    def _being_written(self, goal: str) -> Iterator[None]:
-        """Forget a goal while a decision on it is written; of rivals among us the last to begin is waited for."""
-        self._known.forget(goal)
-        there = self._writing[goal] = anyio.Event()
-        try:
-            yield
         finally:
-            if self._writing.get(goal) is there:
+            if self._writing.get(goal) is writing:
                 del self._writing[goal]
-            there.set()
+            writing.end()
+        return Known(decision, revision, order is not None)
 
 
 async def last_decision(bus: Bus, goal: str, *, sure: bool = False) -> Loaded:

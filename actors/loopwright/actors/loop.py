@@ -52,7 +52,8 @@ class Bounds(Design):
 
     def under(self, limits: Limits) -> "Bounds":
         """Return these bounds with what a goal has set for itself."""
-        given = limits.model_dump(include=set(Limits.model_fields), exclude_none=True)
+        held = limits.__dict__
+        given = {name: held[name] for name in Limits.model_fields if held[name] is not None}
         return Bounds(**(self.model_dump() | given)) if given else self
 
     def within(self, left: Allowance) -> "Bounds":
@@ -188,6 +189,7 @@ class Loop(Design):
     def flaws_of_steps(self, steps: Sequence[PlannedStep]) -> Iterator[Flaw]:
         """Yield what is wrong with steps in this loop: roles that it does not have, races and panels that cannot be."""
         makers, judging = (self.work, *self.makers), (*self.checks, *self.judges, *self.evaluators)
+        usual = self.panel
         for place, step in enumerate(steps):
             where = ("steps", place)
             if step.role is not None and step.role not in makers:
@@ -197,7 +199,7 @@ class Loop(Design):
                 why = f"{step.name} is done by a goal of the loop {step.loop}, so no role and no model is named here."
                 yield Flaw((*where, "loop"), why)
             yield from self._flaws_in(step.race, (*where, "race"), step.role or self.work)
-            yield from flaws_of_panel(step, self.panel, judging, where)
+            yield from flaws_of_panel(step, usual, judging, where)
 
     def _flaws_in(self, race: Race | None, where: Path, role: Token) -> Iterator[Flaw]:
         """Yield what is wrong with a race in which the role makes what no other is named for."""

@@ -40,7 +40,7 @@ def hear_plan(loop: Loop, result: Result, seq: int) -> Event:
     else:
         why = next((flaw.said for flaw in (*plan.flaws(), *loop.flaws_of_steps(plan.steps))), "")
         if not why:
-            return Planned(attempt=result.attempt, steps=plan.steps, **came_with(result))
+            return Planned.of(attempt=result.attempt, steps=plan.steps, **came_with(result))
     failure = Failure(kind=FailureClass.MISUSE, message=f"the planner's output is no plan: {why}")
     return Failed(attempt=result.attempt, failure=failure, seq=seq, **came_with(result))
 

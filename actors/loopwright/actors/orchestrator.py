@@ -228,7 +228,7 @@ class Orchestrator:
                 return True
             try:
                 messages = follows(after, events, output_in(said, delivery), delivery.time)
-                orders = tuple(message for message in messages if isinstance(message, StepOrder))
+                orders = tuple([message for message in messages if isinstance(message, StepOrder)])
                 known = await self._ledger.write(goal, loaded, seen, events, after, orders)
             except GuardLost:
                 loaded = None
@@ -263,7 +263,7 @@ class Orchestrator:
     async def _send(self, known: Known, messages: tuple[Message, ...]) -> None:
         """Send what follows from a decision, all at once; what is there already, and was said since, stays."""
         if known.is_order:
-            messages = tuple(message for message in messages if not isinstance(message, StepOrder))
+            messages = tuple([message for message in messages if not isinstance(message, StepOrder)])
         if len(messages) == 1:
             await self._send_one(messages[0], known)
         if len(messages) < 2:
@@ -333,7 +333,7 @@ class Orchestrator:
 def follows(standing: Standing, events: tuple[Event, ...], output: Output | None, at: datetime) -> tuple[Message, ...]:
     """Return what a decision sends, made on a message of a time: the same whenever it is sent again."""
     messages = tuple(sends(standing, events, output))
-    return (*messages, *reminders(standing, events, messages, at))
+    return (*messages, *reminders(standing, events, messages, at)) if standing.loop.people else messages
 
 
 def reject(loaded: Loaded, said: Message | tuple[Event, ...]) -> None:

@@ -1,6 +1,6 @@
 """What is ordered of workers and evaluators, by where a goal stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from loopwright.actors import subgoals
 from loopwright.actors.events import Answered, Began, Failed, Judged, Produced
@@ -8,27 +8,24 @@ from loopwright.actors.phases import Phase
 from loopwright.actors.standing import Standing
 from loopwright.bus.messages import Allowance, Goal, Output, StepOrder
 
-MAKERS_ALONE = {"best": None, "hint": "", "model": None, "tried": None}
-"""What an evaluator is not told: it judges each attempt by itself."""
-
 
 def orders(
     standing: Standing, event: Began | Answered | Produced | Judged | Failed, output: Output | None
-) -> Iterator[StepOrder | Goal]:
+) -> Iterable[StepOrder | Goal]:
     """Return what is ordered where an attempt at the step at hand has moved."""
     match event:
         case Began(attempt=0):
-            yield from (evaluation(standing, 0, role) for role in standing.panel.everybody)
+            return [evaluation(standing, 0, role) for role in standing.panel.everybody]
         case Began():
-            yield work(standing, event.attempt)
+            return (work(standing, event.attempt),)
         case Answered() if has_come_to(standing, event, Phase.WORKING):
-            yield work(standing, event.attempt)
+            return (work(standing, event.attempt),)
         case Produced(handed=False):
-            yield from (evaluation(standing, event.attempt, role, output) for role in standing.panel.everybody)
+            return [evaluation(standing, event.attempt, role, output) for role in standing.panel.everybody]
         case Judged() | Failed() if has_come_to(standing, event, Phase.ACCEPTING):
-            yield evaluation(standing, event.attempt, str(standing.loop.acceptance))
+            return (evaluation(standing, event.attempt, str(standing.loop.acceptance)),)
         case _:
-            pass
+            return ()
 
 
 def ordered_anew(standing: Standing) -> Iterator[StepOrder | Goal]:
@@ -52,36 +49,38 @@ def work(standing: Standing, attempt: int) -> StepOrder | Goal:
     share, under_way = left(standing, attempt), standing.attempt(attempt)
     if standing.subloop is not None:
         return subgoals.sub_goal(standing, attempt, share)
-    ordered = order(standing, attempt, share).but(to=standing.judge_of(standing))
-    if under_way is None or not under_way.resumed:
-        return ordered
-    return ordered.but(resumed=under_way.resumed, replies={each.digest: each.replied for each in under_way.pending})
-
-
-def order(standing: Standing, attempt: int, share: Allowance | None) -> StepOrder:
-    """Return an order about an attempt, which may spend its share."""
-    goal, loop = standing.goal, standing.loop
-    under_way = standing.attempt(attempt)
     lane = under_way.lane if under_way else 0
+    made: dict[str, object] = {
+        "role": standing.maker_of(standing, lane),
+        "best": standing.best.pick if standing.best else None,
+        "hint": standing.hint,
+        "model": standing.model_of(lane),
+        "tried": standing.tried,
+    }
+    if under_way is not None and under_way.resumed:
+        replies = {each.digest: each.replied for each in under_way.pending}
+        made |= {"resumed": under_way.resumed, "replies": replies}
+    return order(standing, attempt, share, lane=lane, **made)
+
+
+def order(standing: Standing, attempt: int, share: Allowance | None, **told: object) -> StepOrder:
+    """Return an order about an attempt, which may spend its share."""
+    goal = standing.goal
     return StepOrder.of(
         goal=goal.goal,
-        loop=loop.name,
+        loop=standing.loop.name,
         step=standing.step,
         attempt=attempt,
-        role=standing.maker_of(standing, lane),
         input=goal.input,
         task=standing.task,
         before=standing.before,
-        best=standing.best.pick if standing.best else None,
-        hint=standing.hint,
-        model=standing.model_of(lane),
-        lane=lane,
-        tried=standing.tried,
         left=share,
         timeout=standing.bounds.step_timeout,
         hops=goal.hops + 1,
         prefix=standing.prefix,
         untrusted=standing.untrusted,
+        to=standing.judge_of(standing),
+        **told,
     )
 
 
@@ -92,10 +91,10 @@ def left(standing: Standing, attempt: int, ways: int = 1) -> Allowance | None:
 
 
 def evaluation(standing: Standing, attempt: int, judge: str, output: Output | None = None) -> StepOrder:
-    """Return the order to judge a result; only the acceptance evaluator is given what acceptance needs."""
+    """Return the order to judge a result, by itself; only the acceptance evaluator is given what acceptance needs."""
     hidden = standing.goal.acceptance if judge == standing.loop.acceptance else None
     ways = 1 if judge == standing.loop.acceptance else len(standing.panel.everybody)
-    share = left(standing, attempt, ways)
-    to = standing.judge_of(standing)
-    addressed = {"role": judge, "judge": judge, "acceptance": hidden, "output": output, "to": to}
-    return order(standing, attempt, share).but(**MAKERS_ALONE | addressed)
+    share, under_way = left(standing, attempt, ways), standing.attempt(attempt)
+    lane = under_way.lane if under_way else 0
+    told = {"role": judge, "judge": judge, "acceptance": hidden, "output": output, "lane": lane}
+    return order(standing, attempt, share, **told)

@@ -16,7 +16,7 @@ def outcome_of(standing: Standing, stop: Stop, at: datetime) -> Outcome:
     """Return the outcome document of a goal that stops now."""
     best = standing.best
     baseline = standing.baseline
-    return Outcome(
+    return Outcome.of(
         goal=standing.goal.goal,
         loop=standing.loop.name,
         status=stop.status,

@@ -78,16 +78,20 @@ class Plan(Design):
 
 
 def resolved(steps: Sequence[PlannedStep]) -> tuple[PlannedStep, ...]:
-    """Return the steps with all that each needs; the step that is done for each item of needs the list, too."""
-    told = []
+    """Return the steps with all that each needs."""
+    pairs = zip(steps, all_needs(steps), strict=True)
+    return tuple([step if needs == step.needs else step.model_copy(update={"needs": needs}) for step, needs in pairs])
+
+
+def all_needs(steps: Sequence[PlannedStep]) -> list[tuple[Token, ...]]:
+    """Return what each step needs; one that is done for each item of a list needs the list, too."""
+    told: list[tuple[Token, ...]] = []
     for place, step in enumerate(steps):
         needs = step.needs
         if needs is None:
             needs = () if step.each or place == 0 else (steps[place - 1].name,)
-        if step.each and step.each not in needs:
-            needs = (step.each, *needs)
-        told.append(step if needs == step.needs else step.model_copy(update={"needs": needs}))
-    return tuple(told)
+        told.append((step.each, *needs) if step.each and step.each not in needs else needs)
+    return told
 
 
 def flaws_between(steps: Sequence[PlannedStep]) -> Iterator[Flaw]:
@@ -119,12 +123,14 @@ def flaws_of_name(steps: Sequence[PlannedStep], place: int) -> Iterator[Flaw]:
         yield Flaw(where, f"each step has a name of its own, and there is a step {name} already.")
     if steps[place].each and len(name) > LONGEST:
         yield Flaw(where, f"{name} is too long for a step that is done for each item: {LONGEST} characters at most.")
-    if any(each.each and re.fullmatch(re.escape(each.name) + "-[0-9]+", name) for each in steps):
+    if "-" in name and any(each.each and re.fullmatch(re.escape(each.name) + "-[0-9]+", name) for each in steps):
         yield Flaw(where, f"{name} is what a step is called that is done for an item.")
 
 
 def flaws_of_panel(step: PlannedStep, usual: Panel, known: Collection[Token], where: Path) -> Iterator[Flaw]:
     """Yield what is wrong with those who judge a step, of all the roles that judge in its loop."""
+    if step.judges is None and step.checks is None and step.vote is None and usual.everybody:
+        return
     panel = step.panel(usual)
     twice = set(panel.checks) & set(panel.judges)
     for part, roles in (("judges", step.judges or ()), ("checks", step.checks or ())):
@@ -157,7 +163,7 @@ def needless(name: str, need: str, others: Collection[str]) -> str:
 
 def circle_in(steps: Sequence[PlannedStep]) -> list[Token]:
     """Return steps that wait for each other in a circle, if there are any; the first is the one that stands first."""
-    waiting = {step.name: set(step.needs or ()) for step in resolved(steps)}
+    waiting = {step.name: set(needs) for step, needs in zip(steps, all_needs(steps), strict=True)}
     before: set[Token] = set()
     for name, needs in waiting.items():
         if not needs <= before:

@@ -15,4 +15,4 @@ class Same(Frozen):
 
 def again(same: Same, key: str) -> Same:
     """Return what came last after `key` came."""
-    return same.but(times=same.times + 1) if key == same.key else Same(key=key, times=1)
+    return same.but(times=same.times + 1) if key == same.key else Same.of(key=key, times=1)

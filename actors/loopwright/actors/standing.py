@@ -131,6 +131,8 @@ class Doing(Frozen):
 
 
 FRESH = Doing()
+PARTS = tuple(Doing.model_fields)
+"""What is one step's own."""
 
 
 class Standing(Doing):
@@ -301,7 +303,7 @@ class Standing(Doing):
     @property
     def everywhere(self) -> tuple[Attempt, ...]:
         """The attempts under way, at the steps beside this one as well."""
-        return (*self.under_way, *(attempt for doing in self.beside for attempt in doing.under_way))
+        return sum([doing.under_way for doing in self.beside], self.under_way)
 
     @property
     def owed(self) -> int:
@@ -349,10 +351,13 @@ class Standing(Doing):
 
     def attempt(self, number: int) -> Attempt | None:
         """Return the attempt of that number, while it is under way."""
-        return next((attempt for attempt in self.under_way if attempt.number == number), None)
+        for attempt in self.under_way:
+            if attempt.number == number:
+                return attempt
+        return None
 
 
 def part_of(doing: Doing) -> dict[str, Any]:
-    """Return what is one step's own."""
+    """Return what is one step's own, of a step under way."""
     held = doing.__dict__
-    return {name: held[name] for name in Doing.model_fields}
+    return {name: held[name] for name in PARTS}

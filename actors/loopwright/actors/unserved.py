@@ -28,16 +28,21 @@ def roles_waited_for(standing: Standing) -> tuple[Token, ...]:
     roles: dict[Token, None] = {}
     for doing in standing.doing:
         for attempt in doing.under_way:
-            working = attempt.phase is Phase.WORKING
-            makers = () if doing.subloop else (standing.maker_of(doing, attempt.lane),)
-            roles.update(dict.fromkeys(makers if working else attempt.waiting))
-    return tuple(role for role in roles if role not in standing.loop.people)
+            if attempt.phase is not Phase.WORKING:
+                roles.update(dict.fromkeys(attempt.waiting))
+            elif not doing.subloop:
+                roles[standing.maker_of(doing, attempt.lane)] = None
+    people = standing.loop.people
+    return tuple([role for role in roles if role not in people] if people else roles)
 
 
 def roles_needed(standing: Standing) -> tuple[Token, ...]:
     """Return the roles that a goal waits for, and those that its makers hand their results to meanwhile, each once."""
-    handed = [standing.judge_of(each) for each in standing.doing if any(map(is_made, each.under_way))]
-    return tuple(dict.fromkeys([*roles_waited_for(standing), *filter(None, handed)]))
+    roles = dict.fromkeys(roles_waited_for(standing))
+    for doing in standing.doing:
+        if any(map(is_made, doing.under_way)) and (judge := standing.judge_of(doing)) is not None:
+            roles[judge] = None
+    return tuple(roles)
 
 
 def is_made(attempt: Attempt) -> bool:

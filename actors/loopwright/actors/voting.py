@@ -120,17 +120,17 @@ class Panel:
     def tally(self, ballots: Collection[Ballot]) -> Tally:
         """Return what the ballots come to."""
         silent = {ballot.role for ballot in ballots if ballot.passed is None}
-        if not self.suffice({role for role in self.everybody if role not in silent}):
+        if silent and not self.suffice({role for role in self.everybody if role not in silent}):
             return Tally.VOID
         if len(ballots) < len(self.checks) + len(self.judges):
             return Tally.OPEN
         passing = {ballot.role for ballot in ballots if ballot.passed}
         return Tally.PASSED if self.suffice(passing) else Tally.REFUSED
 
-    def suffice(self, passing: Collection[str]) -> bool:
+    def suffice(self, passing: set[str]) -> bool:
         """Tell whether these are enough to pass an attempt."""
-        weight = sum(self.weight(judge) for judge in self.judges if judge in passing)
-        return weight >= self.needed - SLACK and all(check in passing for check in self.checks)
+        weight = sum([self.weight(judge) for judge in self.judges if judge in passing])
+        return weight >= self.needed - SLACK and passing.issuperset(self.checks)
 
     def score(self, ballots: Collection[Ballot]) -> float:
         """Return the score that the ballots come to; who has not judged counts as 0."""

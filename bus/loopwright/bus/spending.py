@@ -30,7 +30,8 @@ class Usage(Message):
 
     def __add__(self, other: "Usage") -> "Usage":
         ours, theirs = self.__dict__, other.__dict__
-        return Usage.of(**{name: min(ours[name] + theirs[name], FIGURE) for name in ours})
+        more = {name: min(ours[name] + spent, FIGURE) for name, spent in theirs.items() if spent}
+        return Usage.of(**ours | more) if more else self
 
 
 class Limits(Message):
