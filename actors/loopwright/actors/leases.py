@@ -5,8 +5,9 @@ tell afterwards, by a clock that goes on: whatever it held before may be another
 """
 
 import math
+import sys
+import time
 from collections.abc import Callable
-from time import monotonic
 
 import anyio
 import structlog
@@ -21,6 +22,11 @@ BEAT = LEASE / 3
 """Seconds between two signs of life."""
 SILENCE = 2 * BEAT
 """Seconds without one after which we act as if nothing were ours."""
+
+
+def passed() -> float:
+    """Return seconds that go on while the process stands still, and where we can tell, while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 class Kept:
@@ -45,7 +51,7 @@ class Leases:
     The `clock` must not stand still while the process does, nor within one turn of the event loop.
     """
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = passed) -> None:
         self.clock = clock
         self._held: dict[Delivery, None] = {}
         self._last: float | None = None

@@ -5,7 +5,6 @@ is off the queue. A worker that lost its lease finds its place taken and drops i
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from loopwright.actors.errors import LeaseLost
 from loopwright.actors.handing import handed_on, handed_to
 from loopwright.actors.holding import Holding
 from loopwright.actors.lanes import until_called_off
-from loopwright.actors.leases import Leases
+from loopwright.actors.leases import Leases, passed
 from loopwright.actors.memory import Memory
 from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
@@ -50,9 +49,7 @@ NOTICED = 0.25
 class Workplace:
     """One process's share in serving a role."""
 
-    def __init__(
-        self, bus: Bus, worker: Worker, *, hands: int = 1, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, bus: Bus, worker: Worker, *, hands: int = 1, clock: Callable[[], float] = passed) -> None:
         self._bus = bus
         self._worker = worker
         self._hands = hands
