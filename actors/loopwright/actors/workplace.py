@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import anyio
 import structlog
@@ -221,18 +220,26 @@ class Workplace:
 
     def _hold(self, order: StepOrder, delivery: Delivery) -> Holding:
         """Return the hold on an attempt that a delivery gives us."""
-        tools, memory, cause = self._worker.tools, self._memory, delivery_id(delivery)
-        new, taken = self._is_new(delivery), delivery.deliveries
-        told: dict[str, Any] = {"delivery": taken, "new": new, "cause": cause, "leases": self._leases}
-        return Holding(self._bus, order, tools, memory=memory, **told)
+        return Holding(
+            self._bus,
+            order,
+            self._worker.tools,
+            memory=self._memory,
+            delivery=delivery.deliveries,
+            new=self._is_new(delivery),
+            cause=delivery_id(delivery),
+            leases=self._leases,
+        )
 
     async def _put_on_record(self, order: StepOrder, said: Said, delivery: Delivery) -> None:
         """Put an answer on its place; a result that has one evaluator only is that evaluator's order."""
-        paused = isinstance(said, Pause)
-        subject = place_of_pause(self._bus, order) if paused else place_of(self._bus, order)
         message: Said | StepOrder = said
-        if order.to is not None and isinstance(said, Result) and said.failure is None:
+        if isinstance(said, Pause):
+            subject = place_of_pause(self._bus, order)
+        elif order.to is not None and isinstance(said, Result) and said.failure is None:
             subject, message = handed_to(self._bus, order, order.to), handed_on(order, order.to, said)
+        else:
+            subject = place_of(self._bus, order)
         try:
             cause = delivery_id(delivery)
             await self._bus.publish_first(subject, message, id=str(subject), cause=cause, after=delivery.seq)
