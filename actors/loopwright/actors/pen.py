@@ -56,6 +56,7 @@ class Pen:
         self._sure, self._losses = self._leases.clock() - LEASE, bus.nc.losses
         """Since when it is ours for certain, for we may have been frozen when it was handed to us; and how often the
         connection had been lost by then."""
+        self._was_in_doubt = False
 
     @cached_property
     def _subject(self) -> Subject:
@@ -94,6 +95,8 @@ class Pen:
                 self.refuse_if_lost()
             if not self._new or self._leases.clock() - asked > FRESH:  # cut off: somebody may have been here since
                 await self.put(self.entry(EffectPhase.HELD))
+        if self._was_in_doubt:  # whoever was handed it meanwhile may have been frozen as well, and come yet
+            await self.put(self.entry(EffectPhase.HELD))
         await self._make_sure()
 
     @property
@@ -113,6 +116,7 @@ class Pen:
             await anyio.sleep(SUCCESSION)
             asked = self._leases.clock()
             await self.put(self.entry(EffectPhase.HELD))
+            self._was_in_doubt = True
             if self._leases.clock() - asked < FRESH:
                 self._sure, self._losses = begun, losses
 

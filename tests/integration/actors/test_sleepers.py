@@ -85,7 +85,9 @@ async def test_a_successor_that_is_about_to_take_over_from_one_that_was_frozen_i
     assert ledger.amounts == [5]
 
 
-async def test_a_worker_that_was_frozen_goes_on_where_nobody_has_come(bus: Bus, pay: Tool[int], ledger: Ledger) -> None:
+async def test_a_worker_that_was_frozen_goes_on_where_nobody_has_come_and_says_before_each_call_that_it_is_there(
+    bus: Bus, pay: Tool[int], ledger: Ledger
+) -> None:
     script, clock = Script(), Clock()
     async with kept(clock) as leases:
         holding = Holding(bus, ORDER, [pay], leases=leases)
@@ -94,5 +96,5 @@ async def test_a_worker_that_was_frozen_goes_on_where_nobody_has_come(bus: Bus, 
             await holding.ask(script, [Turn("user", text)], None)
         await holding.call(pay, {"amount": 5})
     phases = [phase for phase, *_ in await on_record(bus)]
-    assert phases == ["held", "done", "done", "claimed", "done"]
+    assert phases == ["held", "done", "held", "done", "held", "claimed", "done"]
     assert (script.asked, ledger.amounts) == (["a", "b"], [5])
