@@ -35,7 +35,7 @@ from loopwright.actors.events import (
     Produced,
     Replanned,
 )
-from loopwright.actors.evolve import evolve, fold
+from loopwright.actors.evolve import evolve
 from loopwright.actors.hooks import hooked
 from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.meaning import hear_result, hear_verdict
@@ -117,7 +117,8 @@ def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> St
     heard, stop = hear(standing, message, seq)
     if not heard and stop is None:
         return (), standing
-    standing = fold(standing, heard) or standing
+    for event in heard:
+        standing = evolve(standing, event)
     stop = stop or stop_at_once(standing)
     planned = stop is None and isinstance(heard[0], Planned)
     follows, then = take_up(standing, at) if planned else go_on(standing, stop, at)
@@ -250,14 +251,14 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
     yield from hooked(standing, events) if standing.loop.hooks else ()
     for event in events:
         match event:
+            case Began() | Produced() | Judged() | Answered() | Failed():
+                there = standing.at(event.step)
+                if there is not None:
+                    yield from orders(there, event, output)
             case Opened() | Forked() if not standing.over:
                 yield Timer(goal=standing.goal.goal, id=DEADLINE, at=standing.ends)
                 if isinstance(event, Forked):
                     yield from ordered_anew(evolve(None, event))
-            case Began() | Answered() | Produced() | Judged() | Failed():
-                there = standing.at(event.step)
-                if there is not None:
-                    yield from orders(there, event, output)
             case CalledOff():
                 yield from racing.calls_to_stop(standing, event)
                 yield from subgoals.call_off(standing, event.below)

@@ -42,10 +42,10 @@ class Decision(Frozen):
     def record(self, order: StepOrder | None = None) -> bytes:
         """Return what goes on record beside the `order` that carries it; what is as it always is, is left out."""
         told = told_elsewhere(self.events, order)
-        events = ",".join([written(event, told) for event in self.events])
+        events = b",".join([written(event, told) for event in self.events])
         standing, elsewhere = standing_written(self.standing, told)
-        head = f'"number":{self.number},"seen":"{self.seen}","goal":"{self.standing.goal.goal}"'
-        return f'{{{head},"events":[{events}],"elsewhere":{elsewhere},"standing":{standing}}}'.encode()
+        head = f'"number":{self.number},"seen":"{self.seen}","goal":"{self.standing.goal.goal}"'.encode()
+        return b'{%b,"events":[%b],"elsewhere":%b,"standing":%b}' % (head, events, elsewhere, standing)
 
     @classmethod
     def read(
@@ -88,15 +88,15 @@ def place_among(told: Mapping[str, JsonValue], value: JsonValue) -> str:
     return ""
 
 
-def written(event: Event, told: Mapping[str, JsonValue]) -> str:
+def written(event: Event, told: Mapping[str, JsonValue]) -> bytes:
     """Return an event as JSON, without what is as it always is."""
     place = place_among(told, event.pick) if isinstance(event, Judged) else ""
-    rest = event.model_dump_json(exclude={"event", "pick"} if place else {"event"}, exclude_defaults=True)[1:]
-    head = f'"event":"{event.event}"' + (f',"pick_in":"{place}"' if place else "")
-    return f"{{{head}{',' if rest != '}' else ''}{rest}"
+    rest = event.in_json({"event", "pick"} if place else {"event"})[1:]
+    head = f'{{"event":"{event.event}"' + (f',"pick_in":"{place}"' if place else "")
+    return head.encode() + (rest if rest == b"}" else b"," + rest)
 
 
-def standing_written(standing: Standing, told: Mapping[str, JsonValue]) -> tuple[str, str]:
+def standing_written(standing: Standing, told: Mapping[str, JsonValue]) -> tuple[bytes, bytes]:
     """Return where a goal stands as JSON, and where to find what that leaves out."""
     best = standing.best.pick if standing.best else None
     told_of = {"task": standing.task, "before": standing.before, "best": best}
@@ -104,7 +104,7 @@ def standing_written(standing: Standing, told: Mapping[str, JsonValue]) -> tuple
     left_out: dict[str, Any] = {"goal": True, "loop": True, "outcome": True}
     left_out |= {name: {"pick": True} if name == "best" else True for name in places}
     elsewhere = ",".join([f'"{name}":"{place}"' for name, place in places.items()])
-    return standing.model_dump_json(exclude=left_out, exclude_defaults=True), f"{{{elsewhere}}}"
+    return standing.in_json(left_out), f"{{{elsewhere}}}".encode()
 
 
 def put_back(read: dict[str, Any], order: Mapping[str, JsonValue]) -> None:

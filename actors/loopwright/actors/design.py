@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+from pydantic import ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from loopwright.bus.values import Value
 
 FLAW = "flaw"
 """The type of an error that is ours, in a `ValidationError`; its sentence is told as it stands."""
@@ -27,7 +29,7 @@ class Flaw(NamedTuple):
     """One sentence."""
 
 
-class Design(BaseModel):
+class Design(Value):
     """A part of a design."""
 
     model_config = ConfigDict(

@@ -5,7 +5,8 @@ with what its plan has next, or is met. SETTLED makes room for the next attempt.
 outcome is set, and then no event follows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from loopwright.actors.anew import judged_anew, made_anew
 from loopwright.actors.course import Course, Ready, entered, finished
@@ -42,43 +43,20 @@ from loopwright.bus.names import Token
 from loopwright.bus.plain import JsonValue
 
 
-def evolve(standing: Standing | None, event: Event) -> Standing:  # noqa: PLR0912 - a table
+def evolve(standing: Standing | None, event: Event) -> Standing:
     """Return where the goal stands after `event`."""
-    if isinstance(event, Opened | Forked):
-        return opened(event) if isinstance(event, Opened) else fork(event)
+    kind = type(event)
+    if kind in OPENING:
+        return OPENING[kind](event)
     if standing is None or standing.over:
         raise IllegalTransition(f"{event.event} before the goal was opened, or after it ended")
-    match event:
-        case Planned():
-            return plan(standing, event)
-        case Over():
-            return over(standing, event)
-        case Accounted():
-            return accounted(standing, event)
-    there = standing.at(event.step)
+    if kind in OF_THE_GOAL:
+        return OF_THE_GOAL[kind](standing, event)
+    step: Token | None = getattr(event, "step", None)
+    there = standing.at(step)
     if there is None:
-        raise IllegalTransition(f"{event.event} in the step {event.step}, which is not under way")
-    match event:
-        case Began():
-            return begin(there, event.attempt, event.lane)
-        case Produced():
-            return produce(there, event)
-        case Paused():
-            return pause(there, event)
-        case Answered():
-            return answer(there, event)
-        case Judged():
-            return judge(there, event)
-        case Failed():
-            return fail(there, event)
-        case CalledOff():
-            return call_off(there, known(there, event.attempt), event)
-        case Escalated():
-            return escalate(there, event)
-        case Replanned():
-            return replan(there, event)
-        case Advanced():
-            return done(there)
+        raise IllegalTransition(f"{event.event} in the step {step}, which is not under way")
+    return OF_A_STEP[kind](there, event)
 
 
 def over(standing: Standing, event: Over) -> Standing:
@@ -114,8 +92,9 @@ def fork(event: Forked) -> Standing:
     return standing.but(steps=standing.steps + orders)
 
 
-def begin(standing: Standing, number: int, lane: int) -> Standing:
+def begin(standing: Standing, event: Began) -> Standing:
     """Begin an attempt; the baseline goes to the evaluators at once."""
+    number, lane = event.attempt, event.lane
     evaluators = standing.panel.everybody
     if number == 0:
         attempt = Attempt.of(number=0, phase=Phase.JUDGING, waiting=evaluators)
@@ -169,7 +148,7 @@ def plan(standing: Standing, event: Planned) -> Standing:
     return onward(standing, *entered(event.steps, standing.bounds.fan_out, standing.before))
 
 
-def done(standing: Standing) -> Standing:
+def done(standing: Standing, _: Advanced) -> Standing:
     """Leave the step at hand, which is met, and go to the steps that waited for it alone."""
     came_to = standing.best.pick if standing.best else None
     course = standing.course or Course()
@@ -398,3 +377,20 @@ def spent(
     if purse is not None:
         attempt = attempt.but(purse=purse)
     return standing.but(**noted, untrusted=standing.untrusted or event.untrusted), attempt
+
+
+OPENING: dict[type, Callable[[Any], Standing]] = {Opened: opened, Forked: fork}
+OF_THE_GOAL: dict[type, Callable[[Standing, Any], Standing]] = {Planned: plan, Over: over, Accounted: accounted}
+OF_A_STEP: dict[type, Callable[[Standing, Any], Standing]] = {
+    Began: begin,
+    Produced: produce,
+    Paused: pause,
+    Answered: answer,
+    Judged: judge,
+    Failed: fail,
+    CalledOff: lambda there, event: call_off(there, known(there, event.attempt), event),
+    Escalated: escalate,
+    Replanned: replan,
+    Advanced: done,
+}
+"""What an event does where its step is at hand."""

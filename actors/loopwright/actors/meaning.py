@@ -69,6 +69,7 @@ def opinion(standing: Standing, verdict: Evaluation, seq: int) -> Event:
     if verdict.failure is not None:
         told = {"judge": verdict.judge, "seq": seq, **came_with(verdict)}
         return Failed.of(step=standing.place, attempt=verdict.attempt, failure=verdict.failure, **told)
-    kept = {name: getattr(verdict, name) for name in HEARD}
+    held = verdict.__dict__
+    kept = {name: held[name] for name in HEARD}
     found = "" if verdict.passed else of_failure(verdict.judge, verdict.feedback)
     return Judged.of(step=standing.place, **kept, found=found, seq=seq)

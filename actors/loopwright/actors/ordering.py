@@ -18,12 +18,13 @@ def orders(
             return [evaluation(standing, 0, role) for role in standing.panel.everybody]
         case Began():
             return (work(standing, event.attempt),)
-        case Answered() if has_come_to(standing, event, Phase.WORKING):
-            return (work(standing, event.attempt),)
-        case Produced(handed=False):
-            return [evaluation(standing, event.attempt, role, output) for role in standing.panel.everybody]
+        case Produced():
+            judges = () if event.handed else standing.panel.everybody
+            return [evaluation(standing, event.attempt, role, output) for role in judges]
         case Judged() | Failed() if has_come_to(standing, event, Phase.ACCEPTING):
             return (evaluation(standing, event.attempt, str(standing.loop.acceptance)),)
+        case Answered() if has_come_to(standing, event, Phase.WORKING):
+            return (work(standing, event.attempt),)
         case _:
             return ()
 

@@ -18,11 +18,11 @@ class Trail(Frozen):
 def led(trail: Trail, key: str) -> Trail:
     """Return the trail after an attempt that has led to `key`."""
     keys = trail.keys
-    runs = tuple(
+    runs = [
         run + 1 if len(keys) >= period and keys[-period] == key else 0
         for period, run in zip(PERIODS, trail.runs, strict=True)
-    )
-    return trail.but(keys=(*keys, key)[-PERIODS[-1] :], runs=runs)
+    ]
+    return trail.but(keys=(*keys, key)[-PERIODS[-1] :], runs=tuple(runs))
 
 
 def circle_of(trail: Trail, times: int) -> int:

@@ -42,14 +42,18 @@ class Manner(Design):
     @property
     def own(self) -> "Manner | None":
         """What a step says of how it is done; None: nothing."""
-        told = {name: value for name in Manner.model_fields if (value := getattr(self, name)) is not None}
-        return Manner.model_construct(**told) if told else None
+        told = {name: value for name in PARTS if (value := getattr(self, name)) is not None}
+        return Manner.of(**told) if told else None
 
     def panel(self, usual: Panel) -> Panel:
         """Return who judges what the step makes; what it does not say is as usual."""
         judges = usual.judges if self.judges is None else self.judges
         vote = self.vote if self.vote is not None else usual.vote if judges else "all"
         return Panel(usual.checks if self.checks is None else self.checks, judges, vote)
+
+
+PARTS = tuple(Manner.model_fields)
+"""What a step may say of how it is done."""
 
 
 class PlannedStep(Manner):
@@ -80,7 +84,7 @@ class Plan(Design):
 def resolved(steps: Sequence[PlannedStep]) -> tuple[PlannedStep, ...]:
     """Return the steps with all that each needs."""
     pairs = zip(steps, all_needs(steps), strict=True)
-    return tuple([step if needs == step.needs else step.model_copy(update={"needs": needs}) for step, needs in pairs])
+    return tuple([step if needs == step.needs else step.but(needs=needs) for step, needs in pairs])
 
 
 def all_needs(steps: Sequence[PlannedStep]) -> list[tuple[Token, ...]]:

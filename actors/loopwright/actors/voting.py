@@ -100,7 +100,7 @@ class Panel:
         """Every role that is asked."""
         return (*self.checks, *self.judges)
 
-    @property
+    @cached_property
     def needed(self) -> float:
         """The weight that must pass."""
         match self.vote:

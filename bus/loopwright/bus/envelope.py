@@ -106,7 +106,7 @@ def encode(message: Message) -> bytes:
         Unreadable: it holds what JSON cannot.
     """
     try:
-        return message.model_dump_json(exclude_defaults=True, exclude={"kind"}).encode()
+        return message.in_json({"kind"})
     except ValueError as error:
         raise Unreadable(f"it cannot be written as JSON: {error}") from None
 

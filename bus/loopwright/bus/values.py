@@ -16,7 +16,14 @@ class Value(BaseModel):  # noqa: PLW1641 - pydantic gives what is frozen a hash
 
     def __eq__(self, other: object) -> bool:
         """Tell whether two values say the same; what is as it always is, mostly is the very same object."""
-        return self is other or (other is not None and BaseModel.__eq__(self, other))
+        if self is other:
+            return True
+        if type(self) is not type(other):
+            return NotImplemented
+        ours, theirs = self.__dict__, other.__dict__
+        if ours.keys() != theirs.keys():  # of one of them more is known that follows from its fields
+            return super().__eq__(other)
+        return ours == theirs and self.__pydantic_extra__ == other.__pydantic_extra__
 
     @classmethod
     def of(cls, **fields: object) -> Self:
@@ -31,6 +38,14 @@ class Value(BaseModel):  # noqa: PLW1641 - pydantic gives what is frozen a hash
         """Return this value with some fields changed. Nothing is validated."""
         held = {**self.__dict__, **changes}
         return assembled(type(self), held, self.__pydantic_fields_set__, self.__pydantic_extra__)
+
+    def in_json(self, left_out: set[str] | dict[str, Any]) -> bytes:
+        """Return this value as JSON, without some of its fields and without what is as it always is.
+
+        Raises:
+            ValueError: it holds what JSON cannot.
+        """
+        return self.__pydantic_serializer__.to_json(self, exclude=left_out, exclude_defaults=True)
 
 
 class Blank(NamedTuple):

@@ -1,10 +1,12 @@
 """Every rule of the loop, by example: what a goal's owner relies on, without a bus."""
 
+from typing import Any, get_args
+
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from loopwright.actors.events import Over
-from loopwright.actors.evolve import evolve
+from loopwright.actors.events import Event, Over
+from loopwright.actors.evolve import OF_A_STEP, OF_THE_GOAL, OPENING, evolve
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.phases import TRANSITIONS, IllegalTransition, Mark, Phase, advance
 from loopwright.bus.messages import (
@@ -282,6 +284,13 @@ def test_nothing_follows_the_end() -> None:
 
 def test_every_phase_has_its_row() -> None:
     assert TRANSITIONS.keys() == set(Phase)
+
+
+def test_every_event_has_its_row() -> None:
+    events: Any = Event
+    kinds, _ = get_args(events.__value__)
+    rows = [*OPENING, *OF_THE_GOAL, *OF_A_STEP]
+    assert sorted(map(str, rows)) == sorted(map(str, get_args(kinds)))
 
 
 def test_nothing_leads_away_from_where_an_attempt_ends() -> None:
