@@ -7,7 +7,7 @@ import random
 import anyio
 import structlog
 from pydantic import BaseModel, JsonValue
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from loopwright.actors.effects import NOTHING
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
@@ -16,7 +16,7 @@ from loopwright.actors.holding import Holding
 from loopwright.actors.kept import readable
 from loopwright.actors.work import Attempt, Made, Step, Worker
 from loopwright.bus.connection import Bus
-from loopwright.bus.envelope import MAX_BODY, encode
+from loopwright.bus.envelope import MAX_BODY
 from loopwright.bus.errors import BusError
 from loopwright.bus.messages import (
     FIGURE,
@@ -194,9 +194,9 @@ def refuse_unsendable(said: Said) -> None:
         StepFailed: it is too large, or holds text that is not Unicode.
     """
     try:
-        size = len(encode(said))
+        size = len(to_json(said))
     except PydanticSerializationError as error:
-        raise StepFailed(FailureClass.MISUSE, f"the answer cannot be written as JSON: {error}", said.usage) from None
+        raise no_json(error, said.usage) from None
     if size > MAX_BODY:
         raise StepFailed(
             FailureClass.MISUSE, f"the answer has {size:,} bytes, and {MAX_BODY:,} is the limit", said.usage
@@ -248,10 +248,20 @@ def failed(
 
 
 def as_json(value: object) -> JsonValue:
-    """Return plain JSON of what a handler returned."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return plain(value)
+    """Return plain JSON of what a handler returned.
+
+    Raises:
+        StepFailed: JSON cannot hold it.
+    """
+    try:
+        return value.model_dump(mode="json") if isinstance(value, BaseModel) else plain(value)
+    except ValueError as error:
+        raise no_json(error) from None
+
+
+def no_json(error: ValueError, spent: Usage | None = None) -> StepFailed:
+    """Return the failure of a handler whose answer nobody could write."""
+    return StepFailed(FailureClass.MISUSE, f"the answer cannot be written as JSON: {error}", spent)
 
 
 async def output_of(bus: Bus, order: StepOrder) -> JsonValue:
