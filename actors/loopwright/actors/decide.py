@@ -83,7 +83,7 @@ type Story = tuple[tuple[Event, ...], Standing]
 def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...] = ()) -> tuple[Event, ...]:
     """Return what follows from a goal that is new."""
     pinned = loop or unknown_loop(goal.loop)
-    opened = Opened(goal=goal, loop=pinned, at=at)
+    opened = Opened.of(goal=goal, loop=pinned, at=at)
     standing = evolve(None, opened)
     refusal = None
     if loop is None:
@@ -185,7 +185,7 @@ def go_on(standing: Standing, stop: Stop | None, at: datetime) -> Story:
 def end(standing: Standing, stop: Stop, at: datetime) -> Story:
     """Return the end of a goal, with that of the goals that its steps are."""
     return told(
-        standing, Over(outcome=outcome_of(standing, stop, at), below=subgoals.goals_of(standing, standing.doing))
+        standing, Over.of(outcome=outcome_of(standing, stop, at), below=subgoals.goals_of(standing, standing.doing))
     )
 
 

@@ -113,14 +113,15 @@ def begin(standing: Standing, event: Began) -> Standing:
 def produce(standing: Standing, event: Produced) -> Standing:
     """Hand an attempt's result to every evaluator."""
     evaluators = standing.panel.everybody
-    standing, attempt = spent(standing, event, steps=len(evaluators))
-    return moved(standing, attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
+    attempt, noted = spent(standing, event, steps=len(evaluators))
+    attempt = moved(attempt, Mark.PRODUCED, size=event.size, made=event.made, waiting=evaluators)
+    return replaced(standing, attempt, **noted)
 
 
 def pause(standing: Standing, event: Paused) -> Standing:
     """Lay an attempt aside until people have replied."""
-    attempt = known(standing, event.attempt)
-    return moved(standing.but(usage=standing.usage + event.usage), attempt, Mark.PAUSED, pending=event.pending)
+    attempt = moved(known(standing, event.attempt), Mark.PAUSED, pending=event.pending)
+    return replaced(standing, attempt, usage=standing.usage + event.usage)
 
 
 def answer(standing: Standing, event: Answered) -> Standing:
@@ -128,7 +129,7 @@ def answer(standing: Standing, event: Answered) -> Standing:
     attempt = known(standing, event.attempt)
     pending = tuple(each.but(replied=event.seq) if each.digest == event.digest else each for each in attempt.pending)
     if all(each.replied for each in pending):
-        return moved(standing, attempt, Mark.ANSWERED, pending=pending, resumed=attempt.resumed + 1)
+        return replaced(standing, moved(attempt, Mark.ANSWERED, pending=pending, resumed=attempt.resumed + 1))
     return replaced(standing, attempt.but(pending=pending))
 
 
@@ -142,9 +143,8 @@ def opened(event: Opened) -> Standing:
 
 def plan(standing: Standing, event: Planned) -> Standing:
     """Take the plan, and go to the steps that need nothing."""
-    standing, attempt = spent(standing, event)
-    advance(attempt.phase, Mark.PLANNED)
-    standing = dropped(standing, attempt)
+    attempt, noted = spent(standing, event)
+    standing = dropped(standing, moved(attempt, Mark.PLANNED), **noted)
     return onward(standing, *entered(event.steps, standing.bounds.fan_out, standing.before))
 
 
@@ -199,7 +199,8 @@ def replan(standing: Standing, event: Replanned) -> Standing:
 
 def judge(standing: Standing, event: Judged) -> Standing:
     """Note what an evaluator said."""
-    standing, attempt = spent(standing, event)
+    attempt, noted = spent(standing, event)
+    standing = standing.but(**noted)
     if attempt.phase is Phase.ACCEPTING:
         return accept(standing, attempt, event)
     found = attempt.found if event.passed or attempt.broken else together(attempt.found, event.found)
@@ -224,9 +225,9 @@ def cast(standing: Standing, attempt: Attempt, ballot: Ballot, pick: JsonValue =
         return standing if attempt.waiting else failed(standing, attempt, attempt.broken)
     match panel.tally(ballots):
         case Tally.PASSED:
-            return passed(standing, attempt.but(phase=advance(attempt.phase, Mark.PASSED)))
+            return passed(standing, moved(attempt, Mark.PASSED))
         case Tally.REFUSED:
-            return settled(standing, attempt.but(phase=advance(attempt.phase, Mark.REFUSED)))
+            return settled(standing, moved(attempt, Mark.REFUSED))
         case _:
             return replaced(standing, attempt)
 
@@ -302,7 +303,8 @@ def with_baseline(standing: Standing, attempt: Attempt) -> Standing:
 
 def fail(standing: Standing, event: Failed) -> Standing:
     """Note that a worker or an evaluator has nothing to show, which the others of a panel may outvote."""
-    standing, attempt = spent(standing, event)
+    attempt, noted = spent(standing, event)
+    standing = standing.but(**noted)
     if event.judge is None or attempt.phase is not Phase.JUDGING:
         return failed(standing, attempt.but(seq=event.seq), event.failure, event.judge)
     abstention = Ballot(role=event.judge)
@@ -343,15 +345,15 @@ def known(standing: Standing, number: int) -> Attempt:
     return attempt
 
 
-def moved(standing: Standing, attempt: Attempt, mark: Mark, **heard: object) -> Standing:
-    """Move an attempt on, by the table."""
-    return replaced(standing, attempt.but(**heard, phase=advance(attempt.phase, mark)))
+def moved(attempt: Attempt, mark: Mark, **heard: object) -> Attempt:
+    """Return an attempt that has moved on, by the table."""
+    return attempt.but(**heard, phase=advance(attempt.phase, mark))
 
 
-def replaced(standing: Standing, attempt: Attempt) -> Standing:
+def replaced(standing: Standing, attempt: Attempt, **noted: object) -> Standing:
     """Put an attempt in its place."""
     under_way = [attempt if each.number == attempt.number else each for each in standing.under_way]
-    return standing.but(under_way=tuple(under_way))
+    return standing.but(**noted, under_way=tuple(under_way))
 
 
 def dropped(standing: Standing, attempt: Attempt, **noted: object) -> Standing:
@@ -365,10 +367,11 @@ def dropped(standing: Standing, attempt: Attempt, **noted: object) -> Standing:
 
 def spent(
     standing: Standing, event: Produced | Planned | Judged | Failed, *, steps: int = 0
-) -> tuple[Standing, Attempt]:
-    """Add to what was spent, set aside for good and handed out; return also the attempt, with what its purse holds."""
+) -> tuple[Attempt, dict[str, object]]:
+    """Return the attempt that an event is about, with what its purse holds then, and what the goal has spent."""
     attempt = known(standing, event.attempt)
     noted: dict[str, object] = {"usage": standing.usage + event.usage, "steps": standing.steps + steps}
+    noted["untrusted"] = standing.untrusted or event.untrusted
     purse = attempt.purse.less(event.usage) if attempt.purse is not None else None
     if event.aside is not None:
         aside = purse_of(event.aside)
@@ -376,7 +379,7 @@ def spent(
         purse = purse.without(aside) if purse is not None else None
     if purse is not None:
         attempt = attempt.but(purse=purse)
-    return standing.but(**noted, untrusted=standing.untrusted or event.untrusted), attempt
+    return attempt, noted
 
 
 OPENING: dict[type, Callable[[Any], Standing]] = {Opened: opened, Forked: fork}

@@ -28,11 +28,11 @@ class Value(BaseModel):  # noqa: PLW1641 - pydantic gives what is frozen a hash
     @classmethod
     def of(cls, **fields: object) -> Self:
         """Return the value with these fields; the others are as they always are. Nothing is validated."""
-        usual, given = blank(cls), set(fields)
+        usual = blank(cls)
         for name, make in usual.made_anew:
-            if name not in given:
+            if name not in fields:
                 fields[name] = make()
-        return assembled(cls, {**usual.fields, **fields}, given, {} if usual.has_more else None)
+        return assembled(cls, {**usual.fields, **fields}, usual.names, {} if usual.has_more else None)
 
     def but(self, **changes: object) -> Self:
         """Return this value with some fields changed. Nothing is validated."""
@@ -53,6 +53,8 @@ class Blank(NamedTuple):
 
     fields: dict[str, object]
     made_anew: tuple[tuple[str, Callable[[], object]], ...]
+    names: set[str]
+    """Of all its fields: of a value that nobody looked at, nobody asks which of them were given."""
     has_more: bool
     """Whether it may have fields that it does not know."""
 
@@ -63,7 +65,8 @@ def blank(model: type[BaseModel]) -> Blank:
     fields = {name: field for name, field in model.model_fields.items() if not field.is_required()}
     made_anew = {name: field.default_factory for name, field in fields.items() if field.default_factory}
     always = {name: field.default for name, field in fields.items() if name not in made_anew}
-    return Blank(always, tuple(cast(Any, made_anew).items()), model.model_config.get("extra") == "allow")
+    has_more = model.model_config.get("extra") == "allow"
+    return Blank(always, tuple(cast(Any, made_anew).items()), set(model.model_fields), has_more)
 
 
 def assembled[V: BaseModel](
