@@ -16,7 +16,7 @@ from loopwright.bus.blobs import Blobs
 from loopwright.bus.ends import Ends
 from loopwright.bus.envelope import BODY as BODY  # noqa: PLC0414 - others find it here
 from loopwright.bus.envelope import TYPE, Envelope, encode, read_at, traits
-from loopwright.bus.errors import GuardLost, IntakeFull, Refused, Unreadable
+from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, Refused, Unreadable
 from loopwright.bus.inbox import Delivery, Inbox
 from loopwright.bus.messages import Due, Message, Timer
 from loopwright.bus.publishing import Publisher
@@ -112,13 +112,15 @@ class Bus:
             headers = headers | {BODY: await self.blobs.put(data)}
             data = b""
         block = header_block(headers)
-        # Both guards and message ids make it harmless to write again.
-        return await persistently(self.nc, lambda: self._stored(subject, data, block))
+        try:
+            return await self._stored(subject, data, block)
+        except BusUnreachable:  # both guards and message ids make it harmless to write again
+            return await persistently(self.nc, lambda: self._stored(subject, data, block))
 
     async def _stored(self, subject: str, data: bytes, block: bytes) -> int:
         """Have the server store a message, and return its sequence."""
         try:
-            return (await self._publisher.store(subject, data, block)).seq
+            return await self._publisher.store(subject, data, block)
         except APIError as error:
             if error.err_code == WRONG_SEQUENCE:
                 raise GuardLost(subject) from None

@@ -5,8 +5,7 @@ record as well.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from nats.aio.subscription import Subscription
 
@@ -17,6 +16,26 @@ REMEMBERED = 10_000
 """Ends that are remembered."""
 
 type Told = Callable[[Arrival], None]
+
+
+class Telling:
+    """Who is told of a goal's end, as long as the body runs."""
+
+    __slots__ = ("_everyone", "_goal", "_told")
+
+    def __init__(self, everyone: dict[str, set[Told]], goal: str, told: Told) -> None:
+        self._everyone = everyone
+        self._goal = goal
+        self._told = told
+
+    def __enter__(self) -> None:
+        self._everyone.setdefault(self._goal, set()).add(self._told)
+
+    def __exit__(self, *_: object) -> None:
+        others = self._everyone[self._goal]
+        others.discard(self._told)
+        if not others:
+            del self._everyone[self._goal]
 
 
 class Ends:
@@ -38,17 +57,9 @@ class Ends:
         """Tell whether an end of the goal was overheard lately; the record knows for sure."""
         return goal in self._recent
 
-    @contextmanager
-    def telling(self, goal: str, told: Told) -> Iterator[None]:
+    def telling(self, goal: str, told: Told) -> "Telling":
         """Have `told` called with what is overheard of the goal's end while the body runs."""
-        everyone = self._told.setdefault(goal, set())
-        everyone.add(told)
-        try:
-            yield
-        finally:
-            everyone.discard(told)
-            if not everyone:
-                self._told.pop(goal, None)
+        return Telling(self._told, goal, told)
 
     def _heard(self, arrival: Arrival) -> None:
         goal = arrival.subject.rpartition(".")[2]

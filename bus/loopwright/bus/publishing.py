@@ -6,7 +6,6 @@ import itertools
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
-from nats.js.api import PubAck
 from nats.js.errors import APIError
 from pydantic_core import from_json
 
@@ -31,13 +30,13 @@ class Publisher:
         self._timeout = timeout
         self._inbox = nc.new_inbox()
         self._numbers = itertools.count()
-        self._asked: dict[str, tuple[asyncio.Future[PubAck], float]] = {}
+        self._asked: dict[str, tuple[asyncio.Future[int], float]] = {}
         self._lane: Subscription | None = None
         self._look: asyncio.TimerHandle | None = None
         nc.when_lost(self.lost)
 
-    async def store(self, subject: str, data: bytes, headers: bytes) -> PubAck:
-        """Return the server's word that it has stored a message; `headers` is a header block.
+    async def store(self, subject: str, data: bytes, headers: bytes) -> int:
+        """Return the sequence of a message once the server says that it has stored it; `headers` is a header block.
 
         Raises:
             NoAnswer: it did not say so in time, or the connection was lost meanwhile.
@@ -52,8 +51,8 @@ class Publisher:
         self._asked[number] = answered, loop.time() + self._timeout
         if self._look is None:
             self._look = loop.call_later(LOOK, self._give_up_on_the_late)
-        stored: PubAck = await answered
-        return stored
+        seq: int = await answered
+        return seq
 
     def lost(self) -> None:
         """Answer every write that is under way: the connection is gone, and with it the answer."""
@@ -76,9 +75,9 @@ class Publisher:
             return
         try:
             told = from_json(arrival.data)
-            error = told.pop("error", None)
-            if error is None:
-                answered.set_result(PubAck(stream=told["stream"], seq=told["seq"], duplicate=told.get("duplicate")))
+            error = told.get("error")
+            if error is None and told["stream"]:
+                answered.set_result(told["seq"])
             else:
                 said = {name: error.get(name) for name in ("code", "err_code", "description")}
                 answered.set_exception(APIError(**said))
@@ -95,7 +94,7 @@ class Publisher:
         self._look = look(LOOK, self._give_up_on_the_late) if self._asked else None
 
 
-def refuse(answered: "asyncio.Future[PubAck]", error: Exception) -> None:
+def refuse(answered: "asyncio.Future[int]", error: Exception) -> None:
     """Have a wait end with an error, unless it has ended."""
     if not answered.done():
         answered.set_exception(error)
