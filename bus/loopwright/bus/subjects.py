@@ -15,6 +15,9 @@ from loopwright.bus.errors import Unreadable
 from loopwright.bus.names import is_token
 
 PREFIX = "lw.v1"
+START = f"{PREFIX}."
+NUMBERS = ("attempt", "resumed")
+"""Tokens that are numbers."""
 TOKENS = re.compile(r"[a-z0-9_-]{1,63}(\.\.[a-z0-9_-]{1,63})*")
 """Several tokens, with what no token has between them."""
 NOBODY = "-"
@@ -176,7 +179,7 @@ class Subject:
         Raises:
             Unreadable: a token cannot stand in a subject.
         """
-        return cls(kind, tuple(str(values[token]) for token in KINDS[kind].tokens))
+        return cls(kind, tuple([str(values[token]) for token in KINDS[kind].tokens]))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -185,9 +188,9 @@ class Subject:
         Raises:
             Unreadable: it is none of ours.
         """
-        if not text.startswith(f"{PREFIX}."):
+        if not text.startswith(START):
             raise Unreadable(f"{text!r} is not a subject of {PREFIX}")
-        name, *tokens = text.removeprefix(f"{PREFIX}.").split(".")
+        name, *tokens = text[len(START) :].split(".")
         if name not in KINDS:
             raise Unreadable(f"{name!r} is not a kind of message of {PREFIX}")
         return cls(name, tuple(tokens))
@@ -209,16 +212,15 @@ class Subject:
             Unreadable: the attempt is not a number as we write it, so that each attempt has one place.
         """
         told: dict[str, str | int] = {**self.tokens()}
-        if "attempt" in told:
-            told["attempt"] = number_in(self["attempt"])
-        if "resumed" in told:
-            told["resumed"] = number_in(self["resumed"])
+        for name in NUMBERS:
+            if name in told:
+                told[name] = number_in(str(told[name]))
         return told
 
 
 def number_in(text: str) -> int:
     """Return the number that a token spells, written in one way only."""
-    if not re.fullmatch("0|[1-9][0-9]*", text):
+    if not text.isdecimal() or not text.isascii() or (text[0] == "0" and text != "0"):
         raise Unreadable(f"{text!r} is not the number of an attempt")
     return int(text)
 
