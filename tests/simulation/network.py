@@ -307,7 +307,7 @@ class SimClient(WireClient):
             self.network.broker.ignore(ear)
             await ear.quiet()
 
-    async def flush(self, timeout: int = 10) -> None:
+    async def reach(self, seconds: float = 10.0) -> None:
         """Return; what was sent is on its way."""
 
     async def close(self) -> None:

@@ -106,6 +106,8 @@ async def answered(bus: Bus, worker: Worker, order: StepOrder, resources: object
                 pause = min(error.wait * 2**tries, LONGEST_PAUSE) * random.uniform(1, 1.25)
                 log.info("step.again", goal=order.goal, reason=trouble, pause=pause)
                 await anyio.sleep(pause)
+    if not holding.stint.is_called_off:
+        await holding.refuse_if_taken()
     if holding.pause.is_taken:
         return laid_aside(bus, order, holding)
     return failed(bus, order, too_late(order, trouble, holding.met.given_up or source), holding.spent)

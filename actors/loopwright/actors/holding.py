@@ -111,6 +111,14 @@ class Holding:
         """
         self._pen.refuse_if_lost()
 
+    async def refuse_if_taken(self) -> None:
+        """Raise if another worker has taken the attempt over, where that may be.
+
+        Raises:
+            LeaseLost: one has.
+        """
+        await self._pen.refuse_if_taken()
+
     async def take_over(self) -> None:
         """Read what earlier holders have put on record, if they have; they can write no more.
 

@@ -15,6 +15,7 @@ from nats.errors import Error as NatsError
 
 from loopwright.bus.connection import LEASE
 from loopwright.bus.inbox import Delivery
+from loopwright.bus.wire import WireClient
 
 log = structlog.get_logger()
 
@@ -48,11 +49,13 @@ class Kept:
 class Leases:
     """The deliveries that an actor works on.
 
-    The `clock` must not stand still while the process does, nor within one turn of the event loop.
+    The `clock` must not stand still while the process does, nor within one turn of the event loop. A sign of life is
+    one that has reached the server.
     """
 
-    def __init__(self, clock: Callable[[], float] = passed) -> None:
+    def __init__(self, nc: WireClient, clock: Callable[[], float] = passed) -> None:
         self.clock = clock
+        self._nc = nc
         self._held: dict[Delivery, None] = {}
         self._last: float | None = None
         """When we gave the last sign of life; None: nobody does that here."""
@@ -84,10 +87,14 @@ class Leases:
         self._last = self.clock()
         while True:
             await anyio.sleep(BEAT)
-            self._listen()
-            self._last = self.clock()
+            said = self.clock()
             try:
                 for delivery in tuple(self._held):
                     await delivery.keep()
+                if self._held:
+                    await self._nc.reach(BEAT)
             except NatsError as error:
                 log.info("leases.not_kept", reason=str(error) or type(error).__name__)
+            else:
+                self._listen()
+                self._last = said

@@ -70,7 +70,7 @@ class Orchestrator:
         self._loops = loops
         self._hands = hands
         self._ledger = Ledger(bus)
-        self._leases = Leases()
+        self._leases = Leases(bus.nc)
         self._suspects = Suspects(bus)
         self._lookout = Lookout(bus)
 

@@ -27,6 +27,8 @@ FRESH = LEASE / 2
 """Seconds after a claim in which nobody else can hold the attempt: our last sign of life was a third of a lease ago."""
 SUCCESSION = LEASE / 2
 """Seconds in which whoever was handed an attempt takes it over: that is the first thing that he does."""
+ROUNDS = 3
+"""Times that we make sure before we go on: a process that is always too busy to say that it is there never is."""
 LAST_WORDS = 2.0
 """Seconds to put on record how a call ended while we are being cancelled."""
 LOOKS = 5
@@ -52,7 +54,7 @@ class Pen:
         self._lost = False
         self._looked = self._rank > (0, 1)
         self._taken_over = not self._looked
-        self._leases = leases or Leases()
+        self._leases = leases or Leases(bus.nc)
         self._sure, self._losses = self._leases.clock() - LEASE, bus.nc.losses
         """Since when it is ours for certain, for we may have been frozen when it was handed to us; and how often the
         connection had been lost by then."""
@@ -98,6 +100,7 @@ class Pen:
         if self._was_in_doubt:  # whoever was handed it meanwhile may have been frozen as well, and come yet
             await self.put(self.entry(EffectPhase.HELD))
         await self._make_sure()
+        self.record.refuse_if_called_off()  # who was cut off may hear of it only now
 
     @property
     def _is_in_doubt(self) -> bool:
@@ -105,20 +108,30 @@ class Pen:
         return self._losses != self._bus.nc.losses or self._leases.may_have_lapsed(self._sure)
 
     async def _make_sure(self) -> None:
-        """Return when it is certain that the attempt is ours: whoever was handed it meanwhile has said so by then.
+        """Return when the attempt is ours as surely as can be: whoever was handed it meanwhile has said so by then.
 
         Raises:
             LeaseLost: it is another's.
         """
-        while self._is_in_doubt:
+        for _ in range(ROUNDS):
+            if not self._is_in_doubt:
+                return
             log.info("lease.in_doubt", goal=self._order.goal, attempt=self._order.attempt)
+            self._was_in_doubt = True
             begun, losses = self._leases.clock(), self._bus.nc.losses
             await anyio.sleep(SUCCESSION)
-            asked = self._leases.clock()
             await self.put(self.entry(EffectPhase.HELD))
-            self._was_in_doubt = True
-            if self._leases.clock() - asked < FRESH:
-                self._sure, self._losses = begun, losses
+            self._sure, self._losses = begun, losses
+
+    async def refuse_if_taken(self) -> None:
+        """Raise if another worker has taken the attempt over, where that may be.
+
+        Raises:
+            LeaseLost: one has.
+        """
+        self.refuse_if_lost()
+        if self._is_in_doubt or self._was_in_doubt:
+            await self.put(self.entry(EffectPhase.HELD))
 
     @cached_property
     def _lock(self) -> anyio.Lock:
@@ -141,7 +154,7 @@ class Pen:
         Raises:
             LeaseLost: there is one.
         """
-        while True:
+        for _ in range(ROUNDS):
             await self._make_sure()
             asked = self._leases.clock()
             await self.put(claim)

@@ -53,7 +53,7 @@ class Workplace:
         self._worker = worker
         self._hands = hands
         self._resources: object = None
-        self._leases = Leases(clock)
+        self._leases = Leases(bus.nc, clock)
         self._suspects = Suspects(bus)
         self._memory = Memory(bus)
         self._in_hand: dict[int, anyio.Event | None] = {}

@@ -122,8 +122,16 @@ class WireClient(Client):
     async def leave(self, lane: Subscription) -> None:
         """Have nothing more sent on a lane, and return when all has come that was on its way."""
         await self._send_unsubscribe(lane._id)
+        await self.reach()
+
+    async def reach(self, seconds: float = 10.0) -> None:
+        """Return when the server has had all that was sent.
+
+        Raises:
+            NatsError: it has not said so in that time, or cannot be asked.
+        """
         await self._flush_pending(force_flush=True)  # a ping does not wait for what is still to be sent
-        await self.flush()
+        await self.flush(seconds)  # type: ignore[arg-type]
 
     def send(self, subject: str, data: bytes = b"", *, reply: str = "", headers: bytes = b"") -> None:
         """Send a message with a header block that is written already.
