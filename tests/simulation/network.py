@@ -310,6 +310,9 @@ class SimClient(WireClient):
     async def reach(self, seconds: float = 10.0) -> None:
         """Return; what was sent is on its way."""
 
+    async def flush(self, timeout: int = 10) -> None:
+        """Do the same."""
+
     async def close(self) -> None:
         """Hear nothing more."""
         self._status = Client.CLOSED
