@@ -151,6 +151,8 @@ class Pen:
     async def claim(self, claim: Effect) -> None:
         """Claim a call, and hear at once that the claim stands: whoever hears it late may have a successor by then.
 
+        Who never hears it at once goes on with a claim that nobody had come before.
+
         Raises:
             LeaseLost: there is one.
         """

@@ -9,7 +9,7 @@ from loopwright.actors import Attempt, Loop, Orchestrator, Step, Verdict, Workpl
 from loopwright.bus import Bus, StopReason
 from loopwright.bus.client import Goals
 from loopwright.bus.envelope import MAX_HOPS
-from loopwright.bus.messages import Ended
+from loopwright.bus.messages import Ended, Limits, Outcome
 from loopwright.bus.subjects import INTAKE, LOOP
 
 type Nothing = dict[str, Any]
@@ -48,34 +48,30 @@ async def all_at_rest(bus: Bus) -> None:
             await anyio.sleep(0.05)
 
 
-async def test_two_loops_that_feed_each_other_are_stopped_by_the_length_of_the_chain(bus: Bus) -> None:
+async def storm(bus: Bus, limits: Limits | None = None) -> list[Outcome]:
+    """Let two loops feed each other until they come to rest, and return how each goal ended, the first one first."""
     stopping = anyio.Event()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(Orchestrator(bus, {"ping": PING, "pong": PONG}).run, stopping)
         for each in (serve, hit, nod):
             tasks.start_soon(Workplace(bus, each).run, stopping)
         with anyio.fail_after(20):
-            first = await (await Goals(bus).submit("ping", {})).outcome()
+            first = await (await Goals(bus).submit("ping", {}, limits=limits)).outcome()
         await all_at_rest(bus)
         stopping.set()
     ends = [await bus.message(Ended, stored) for stored in await bus.record(["lw.v1.event.default.*"])]
-    reasons = Counter(each.outcome.reason for each in ends if each)
+    return [first, *(each.outcome for each in ends if each and each.goal != first.goal)]
+
+
+async def test_two_loops_that_feed_each_other_are_stopped_by_the_length_of_the_chain(bus: Bus) -> None:
+    first, *others = await storm(bus)
+    reasons = Counter(each.reason for each in (first, *others))
     assert first.reason is StopReason.ACCEPTED
     assert reasons == {StopReason.ACCEPTED: MAX_HOPS // 2 + 1, StopReason.HOPS: 1}, "two messages a goal"
 
 
 async def test_two_loops_that_feed_each_other_are_stopped_by_the_budget_of_the_goal_at_their_root(bus: Bus) -> None:
-    stopping = anyio.Event()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(Orchestrator(bus, {"ping": PING, "pong": PONG}).run, stopping)
-        for each in (serve, hit, nod):
-            tasks.start_soon(Workplace(bus, each).run, stopping)
-        with anyio.fail_after(20):
-            await (await Goals(bus).submit("ping", {}, limits={"all_attempts": 10})).outcome()
-        await all_at_rest(bus)
-        stopping.set()
-    ends = [await bus.message(Ended, stored) for stored in await bus.record(["lw.v1.event.default.*"])]
-    outcomes = [each.outcome for each in ends if each]
+    outcomes = await storm(bus, Limits(all_attempts=10))
     assert StopReason.ATTEMPTS in {each.reason for each in outcomes}, "the last that has nothing left to share"
     assert sum(each.attempts for each in outcomes) <= 10
 
