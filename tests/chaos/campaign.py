@@ -25,6 +25,7 @@ from loopwright.bus.messages import Ended
 from loopwright.bus.stored import Stored
 from loopwright.deploy.embedded import Server, embedded_server
 from tests.chaos.account import RECOVERY, Account, audit, read_record, recoveries
+from tests.chaos.boss import boss
 from tests.chaos.ledger import read
 from tests.chaos.nursery import nursery
 from tests.chaos.station import Actor, Station, station
@@ -66,8 +67,12 @@ class Job:
     """Seconds between two deeds."""
     most: int
     """Attempts that a goal may need."""
-    is_told: bool
-    """Whether handlers tell the outside ledger what they do, so that a recovery can be measured."""
+    beside: int = 0
+    """Attempts that every goal takes, whatever it needs."""
+    is_told: bool = True
+    """Whether handlers tell the outside ledger what they do."""
+    is_measured: bool = False
+    """Whether all that a killed worker held runs again, so that a recovery can be measured."""
 
     def given(self, attempts: int) -> dict[str, JsonValue]:
         """Return the input of a goal that needs so many attempts."""
@@ -79,11 +84,13 @@ class Job:
         return {"wanted": True} if self.is_told else None
 
 
+TOIL = ("refine", "review", "audit")
 JOBS = {
-    "toil": Job("toil", ("refine", "review", "audit"), 8, 20, (0.15, 0.3), 3, is_told=True),
+    "toil": Job("toil", TOIL, 8, 20, (0.15, 0.3), 3, is_measured=True),
+    "venture": Job("venture", ("scout", "sell", "nod", *TOIL), 8, 10, (0.15, 0.3), 1, beside=3),
     "repair": Job("repair", ("search", "test", "accept"), 2, 6, (0.4, 0.8), 1, is_told=False),
 }
-"""Work that is counted outside, and the main job: a program repaired by search."""
+"""Work that is counted outside; the same in a race, in a goal of a goal and with approvals; and the main job."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ class Campaign:
     async def run(self) -> Story:
         """Do every deed, wait for every goal, and settle the account."""
         began = time.monotonic()
-        async with anyio.create_task_group() as tasks:
+        async with boss(self._goals.bus), anyio.create_task_group() as tasks:
             tasks.start_soon(self._hear, name="hear")
             tasks.start_soon(self._submit, name="submit")
             await self._do_deeds()
@@ -165,7 +172,7 @@ class Campaign:
             if not self._going_on:
                 return
             goal, rounds = f"g{len(self.story.goals) + 1}", chance.randint(1, job.most)
-            self.story.goals[goal] = rounds
+            self.story.goals[goal] = rounds + job.beside
             await self._goals.submit(job.loop, job.given(rounds), goal=goal, acceptance=job.acceptance)
 
     async def _hear(self) -> None:
@@ -189,7 +196,7 @@ class Campaign:
 
     async def _do_deeds(self) -> None:
         """Kill and freeze, until there are as many kills as are planned; the last is measured if it can be."""
-        measured = self._plan.job.is_told
+        measured = self._plan.job.is_measured
         while self.story.kills < self._plan.kills:
             async with anyio.create_task_group() as freezing:
                 for _ in range(MEASURED_EVERY):

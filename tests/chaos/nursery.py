@@ -48,7 +48,7 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery(app: str = "tests.chaos.app") -> AsyncIterator[Nursery]:
+async def nursery(app: str = "tests.chaos.venture") -> AsyncIterator[Nursery]:
     """Run a nursery; whoever was born there dies with it."""
     process = await anyio.open_process(
         tethered([sys.executable, "-m", __spec__.name, app], signal=signal.SIGKILL),

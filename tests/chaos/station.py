@@ -12,6 +12,7 @@ import anyio
 from tests.chaos.ledger import VARIABLE
 from tests.chaos.nursery import Nursery
 
+APPS = ("--app", "tests.chaos.app", "--app", "tests.chaos.venture")
 READY = ("orchestrator.ready", "worker.ready")
 PATIENCE = 30.0
 """Seconds that anything may take on a machine that does other things as well."""
@@ -68,7 +69,7 @@ class Station:
 
     async def start(self, name: str, *words: str, url: str = "") -> Actor:
         """Have an actor in the fleet; its first process finds the bus at `url`, its successors at the station's."""
-        actor = Actor(name, (*words, "--app", "tests.chaos.app"), self.folder / f"{name}.log", url or self.url)
+        actor = Actor(name, (*words, *APPS), self.folder / f"{name}.log", url or self.url)
         self.actors.append(actor)
         await self._bear(actor)
         self._tasks.start_soon(self._keep, actor, name=name)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.chaos.account import Record, audit, place_of, recoveries
-from tests.chaos.campaign import DEEDS, Plan, campaign
+from tests.chaos.campaign import DEEDS, JOBS, Plan, campaign
 from tests.chaos.ledger import Line, Work
 
 WORK = Work("g1", "work", 1, "refine")
@@ -18,6 +18,14 @@ async def test_a_few_kills_of_actors_at_random_lose_nothing_and_repeat_nothing(t
     assert {name: found for name, found in story.account.bad.items() if found} == {}
     assert None not in story.recoveries
     assert story.account.goals > 20
+
+
+async def test_a_race_an_approval_and_a_goal_of_a_goal_come_to_one_end_whoever_is_killed(tmp_path: Path) -> None:
+    deeds = {deed: often for deed, often in DEEDS.items() if "broker" not in deed}
+    plan = Plan(kills=6, seed=1, job=JOBS["venture"], asleep=(0.5, 1.0), deeds=deeds)
+    story = await campaign(plan, tmp_path)
+    assert {name: found for name, found in story.account.bad.items() if found} == {}
+    assert story.account.goals >= 10
 
 
 def test_a_goal_that_ended_once_is_well_accounted_for() -> None:
@@ -42,7 +50,29 @@ def test_everything_that_must_not_happen_is_noticed() -> None:
         "said twice": [place_of(WORK), ENDED],
         "effects repeated": [WORK],
         "model calls paid twice": [WORK],
+        "made without approval": [],
     }
+
+
+def test_a_goal_of_a_goal_that_never_ended_is_lost() -> None:
+    record = Record([("lw.v1.decision.default.g1-child.refine.work.1", 1.0), (ENDED, 2.0)], {"g1": ("completed", 1)})
+    assert audit({"g1": 1}, record, []).lost == ["g1-child"]
+
+
+def test_what_is_shipped_before_a_person_has_approved_it_is_noticed() -> None:
+    sold = Work("g1", "sale", 1, "sell")
+    ledger = [Line(1.0, "shipped", sold, 7, "k")]
+    assert audit({}, Record([], {}, approved={("g1", "sale", 1): 0.9}), ledger).unapproved == []
+    assert audit({}, Record([], {}, approved={("g1", "sale", 1): 1.1}), ledger).unapproved == [sold]
+    assert audit({}, Record([], {}), ledger).unapproved == [sold]
+
+
+def test_an_attempt_is_ordered_once_more_for_each_time_that_it_was_laid_aside() -> None:
+    order = ("lw.v1.decision.default.g1.sell.sale.1", 1.0)
+    pause = ("lw.v1.pause.default.g1.sale.1.0", 1.1)
+    assert audit({}, Record([order, pause, order], {}), []).said_twice == []
+    assert audit({}, Record([order, pause, order, order], {}), []).said_twice == [order[0]]
+    assert audit({}, Record([order, pause, pause], {}), []).said_twice == [pause[0]]
 
 
 def test_a_call_that_is_paid_again_before_its_answer_is_on_record_is_no_fault() -> None:

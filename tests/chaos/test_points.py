@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -13,6 +13,8 @@ from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
 from loopwright.deploy.embedded import Server, embedded_server
 from tests.chaos.account import audit, read_record
+from tests.chaos.boss import boss
+from tests.chaos.campaign import JOBS, Job
 from tests.chaos.ledger import read
 from tests.chaos.nursery import Nursery, nursery
 from tests.chaos.station import PATIENCE, Actor, station
@@ -56,7 +58,38 @@ WORKER = (
     Point("after the verdict is written", "after", "lw.v1.eval."),
     Point("before the evaluation is let go", "unacknowledged", "lw.v1.made."),
 )
-SCENES = [("orchestrator", point) for point in ORCHESTRATOR] + [("worker", point) for point in WORKER]
+VENTURING_ORCHESTRATOR = (
+    Point("before a lane is called off", "before", "lw.v1.effect."),
+    Point("after a lane is called off", "after", "lw.v1.effect."),
+    Point("before the goal of a goal is submitted", "before", "lw.v1.goal."),
+    Point("after the goal of a goal is submitted", "after", "lw.v1.goal."),
+    Point("pause taken", "taken", "lw.v1.pause."),
+    Point("before the pause is let go", "unacknowledged", "lw.v1.pause."),
+    Point("reply taken", "taken", "lw.v1.reply."),
+    Point("before the attempt is ordered again", "before", "lw.v1.decision.default.*.sell.", 2),
+    Point("after the attempt is ordered again", "after", "lw.v1.decision.default.*.sell.", 2),
+    Point("before the end of the goal of a goal is its step's result", "before", "lw.v1.result."),
+    Point("after the end of the goal of a goal is its step's result", "after", "lw.v1.result."),
+)
+VENTURING_WORKER = (
+    Point("before the attempt is laid aside", "before", "lw.v1.pause."),
+    Point("after the attempt is laid aside", "after", "lw.v1.pause."),
+    Point("attempt taken again", "taken", "lw.v1.decision.default.*.sell.", 2),
+    Point("before a call that was approved is claimed", "before", "lw.v1.effect.default.*.sale.1.sell", 3),
+    Point("after a call that was approved is claimed", "after", "lw.v1.effect.default.*.sale.1.sell", 3),
+)
+type Scene = tuple[Job, str, Point]
+
+TOIL, VENTURE = JOBS["toil"], JOBS["venture"]
+SCENES: list[Scene] = [
+    *((TOIL, "orchestrator", point) for point in ORCHESTRATOR),
+    *((TOIL, "worker", point) for point in WORKER),
+]
+MORE_SCENES: list[Scene] = [
+    *((VENTURE, "orchestrator", point) for point in VENTURING_ORCHESTRATOR),
+    *((VENTURE, "worker", point) for point in VENTURING_WORKER),
+]
+"""Those of a race, of a call that a person approves, and of a goal of a goal."""
 
 type Deed = Callable[[Actor, Server], Awaitable[bool]]
 
@@ -81,20 +114,26 @@ async def kill_broker(actor: Actor, server: Server) -> bool:
     return True
 
 
-async def play(nursery: Nursery, folder: Path, whose: str, point: Point, deed: Deed) -> None:
+async def play(nursery: Nursery, folder: Path, scene: Scene, deed: Deed) -> None:
     """Strike one actor at one point, and see that the goal ends as if nothing had happened."""
-    places = {"orchestrator": ("orchestrator",), "worker": ("worker", "refine", "review", "audit")}
+    job, whose, point = scene
+    rounds = min(ROUNDS, job.most)
+    places = {"orchestrator": ("orchestrator",), "worker": ("worker", *job.roles)}
     async with embedded_server(folder / "nats") as server, station(nursery, folder, server.url) as fleet:
 
         async def strike() -> bool:
             return await deed(actors[whose], server)
 
-        async with tapped(server.url, point, strike) as tap, connect_bus(server.url, name="test") as bus:
+        async with (
+            tapped(server.url, point, strike) as tap,
+            connect_bus(server.url, name="test") as bus,
+            boss(bus),
+        ):
             actors = {
                 name: await fleet.start(name, *words, url=tap.url if name == whose else "")
                 for name, words in places.items()
             }
-            run = await Goals(bus).submit("toil", {"rounds": ROUNDS}, goal="g1", acceptance={"wanted": True})
+            run = await Goals(bus).submit(job.loop, job.given(rounds), goal="g1", acceptance=job.acceptance)
             with anyio.move_on_after(PATIENCE):
                 await tap.struck.wait()
                 if deed is freeze:
@@ -102,33 +141,38 @@ async def play(nursery: Nursery, folder: Path, whose: str, point: Point, deed: D
                 await run.outcome()
             assert tap.struck.is_set(), f"nobody ever came to this point: {point.name}"
             await fleet.drain()
-            account = audit({"g1": ROUNDS}, await read_record(bus), read(fleet.ledger))
+            account = audit({"g1": rounds + job.beside}, await read_record(bus), read(fleet.ledger))
     assert {name: found for name, found in account.bad.items() if found} == {}, point.name
     assert account.given_up == 0, point.name
 
 
-async def play_all(folder: Path, deed: Deed) -> None:
+async def play_all(folder: Path, deed: Deed, scenes: Sequence[Scene]) -> None:
     """Play every scene, some of them at once."""
     at_once = anyio.Semaphore(AT_ONCE)
 
-    async def in_turn(number: int, whose: str, point: Point) -> None:
+    async def in_turn(number: int, scene: Scene) -> None:
         async with at_once:
-            await play(nurse, folder / str(number), whose, point, deed)
+            await play(nurse, folder / str(number), scene, deed)
 
     async with nursery() as nurse, anyio.create_task_group() as tasks:
-        for number, (whose, point) in enumerate(SCENES):
-            tasks.start_soon(in_turn, number, whose, point)
+        for number, scene in enumerate(scenes):
+            tasks.start_soon(in_turn, number, scene)
 
 
 async def test_an_actor_that_is_killed_at_any_named_point_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    await play_all(tmp_path, kill)
+    await play_all(tmp_path, kill, SCENES)
+
+
+@pytest.mark.chaos
+async def test_nor_does_it_in_a_race_while_a_person_is_asked_or_in_a_goal_of_a_goal(tmp_path: Path) -> None:
+    await play_all(tmp_path, kill, MORE_SCENES)
 
 
 @pytest.mark.chaos
 async def test_an_actor_that_falls_asleep_at_any_named_point_comes_back_and_changes_nothing(tmp_path: Path) -> None:
-    await play_all(tmp_path, freeze)
+    await play_all(tmp_path, freeze, SCENES + MORE_SCENES)
 
 
 @pytest.mark.chaos
 async def test_a_broker_that_is_killed_at_any_named_point_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    await play_all(tmp_path, kill_broker)
+    await play_all(tmp_path, kill_broker, SCENES + MORE_SCENES)
