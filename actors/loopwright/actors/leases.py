@@ -8,6 +8,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
 import structlog
@@ -63,7 +64,13 @@ class Leases:
         """Until when we were last silent for too long."""
 
     def kept(self, delivery: Delivery) -> "Kept":
-        """Keep the lease on a delivery while the body runs and `keep` does."""
+        """Keep the lease on a delivery while the body runs and `keep` does.
+
+        One that lay here while we were silent has a sign of life at once: at the next of our beats it may be another's.
+        """
+        if self.may_have_lapsed(self.clock() - LEASE):
+            with suppress(NatsError):  # it is said again as long as it is kept
+                delivery.keep()
         return Kept(self._held, delivery)
 
     def count(self) -> int:
@@ -90,7 +97,7 @@ class Leases:
             said = self.clock()
             try:
                 for delivery in tuple(self._held):
-                    await delivery.keep()
+                    delivery.keep()
                 if self._held:
                     await self._nc.reach(BEAT)
             except NatsError as error:

@@ -27,6 +27,8 @@ FRESH = LEASE / 2
 """Seconds after a claim in which nobody else can hold the attempt: our last sign of life was a third of a lease ago."""
 SUCCESSION = LEASE / 2
 """Seconds in which whoever was handed an attempt takes it over: that is the first thing that he does."""
+PROMPT = 0.1
+"""Seconds in which a successor that has come meanwhile cannot have had an answer from a model."""
 ROUNDS = 3
 """Times that we make sure before we go on: a process that is always too busy to say that it is there never is."""
 LAST_WORDS = 2.0
@@ -98,7 +100,7 @@ class Pen:
             if not self._new or self._leases.clock() - asked > FRESH:  # cut off: somebody may have been here since
                 await self.put(self.entry(EffectPhase.HELD))
         if self._was_in_doubt:  # whoever was handed it meanwhile may have been frozen as well, and come yet
-            await self.put(self.entry(EffectPhase.HELD))
+            await self._hold()
         await self._make_sure()
         self.record.refuse_if_called_off()  # who was cut off may hear of it only now
 
@@ -120,8 +122,20 @@ class Pen:
             self._was_in_doubt = True
             begun, losses = self._leases.clock(), self._bus.nc.losses
             await anyio.sleep(SUCCESSION)
-            await self.put(self.entry(EffectPhase.HELD))
+            await self._hold()
             self._sure, self._losses = begun, losses
+
+    async def _hold(self) -> None:
+        """Say on record that it is ours, and hear that at once: whoever hears it late may have a successor by then.
+
+        Raises:
+            LeaseLost: it is another's.
+        """
+        for _ in range(ROUNDS):
+            asked = self._leases.clock()
+            await self.put(self.entry(EffectPhase.HELD))
+            if self._leases.clock() - asked < PROMPT:
+                return
 
     async def refuse_if_taken(self) -> None:
         """Raise if another worker has taken the attempt over, where that may be.

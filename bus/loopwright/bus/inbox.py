@@ -95,8 +95,12 @@ class Delivery:
         """Never hand it out again."""
         self._nc.send(self._arrival.reply, b"+TERM")
 
-    async def keep(self) -> None:
-        """Keep the lease on it."""
+    def keep(self) -> None:
+        """Keep the lease on it.
+
+        Raises:
+            NatsError: there is no connection, and too much waits for one.
+        """
         self._nc.send(self._arrival.reply, b"+WPI")
 
 

@@ -1,5 +1,6 @@
 """A worker that stood still for longer than its lease lasts makes sure, before the next call, that nobody has come."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import anyio
 import pytest
 
+from loopwright.actors import Bounds, Loop, Step, Worker, worker
 from loopwright.actors.errors import LeaseLost, RaceLost
 from loopwright.actors.holding import Holding
-from loopwright.actors.leases import Leases, passed
-from loopwright.actors.pen import ROUNDS, SUCCESSION
-from loopwright.bus import Bus, connect_bus
+from loopwright.actors.leases import SILENCE, Leases, passed
+from loopwright.actors.pen import PROMPT, ROUNDS, SUCCESSION
+from loopwright.bus import Bus, StopReason, connect_bus
+from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.inbox import Delivery
@@ -19,8 +22,9 @@ from loopwright.bus.wire import Arrival, WireClient
 from loopwright.deploy.embedded import Server
 from loopwright.tools import Tool
 from loopwright.tools.model import Turn
-from tests.integration.actors.paying import ORDER, SUBJECT, Ledger, Script, on_record
+from tests.integration.actors.paying import ORDER, SUBJECT, Ledger, Script, end_of, on_record
 
+type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type LayCable = Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -174,3 +178,67 @@ async def test_a_worker_whose_time_runs_out_while_it_is_in_doubt_says_nothing_in
         await Holding(elsewhere, ORDER, delivery=2).take_over()
         with pytest.raises(LeaseLost):
             await frozen.refuse_if_taken()
+
+
+async def test_what_lay_there_while_a_worker_was_frozen_has_a_sign_of_life_as_soon_as_it_is_taken(bus: Bus) -> None:
+    clock, order = Clock(), delivery(bus.nc)
+    said = await bus.nc.subscribe("$JS.ACK.LOOP.nobody.>")
+    async with kept(bus, clock) as leases:
+        with leases.kept(order):
+            await bus.nc.flush()
+        assert said.pending_msgs == 0
+        clock.now += LEASE
+        with leases.kept(order):
+            assert (await said.next_msg(timeout=SILENCE / 4)).data == b"+WPI", "the next beat comes later"
+
+
+async def test_a_holder_in_doubt_that_hears_late_that_it_is_the_holder_says_so_again(bus: Bus) -> None:
+    class Slow(Clock):
+        def __call__(self) -> float:
+            self.now += 1.1 * PROMPT
+            return self.now
+
+    script, clock = Script(), Slow()
+    async with kept(bus, clock) as leases:
+        holding = Holding(bus, ORDER, leases=leases)
+        clock.now += LEASE
+        await holding.ask(script, [Turn("user", "a")], None)
+    assert [phase for phase, *_ in await on_record(bus)] == [*["held"] * ROUNDS, "done"]
+
+
+BLOCKED = Loop(name="blocked", work="support", judges=("near",), bounds=Bounds(deadline=30, attempts=1, failures=1))
+
+
+def blocking(script: Script, *, then: str) -> Worker:
+    """Return a worker that has nobody say for a while that it is there, between a first call and perhaps another."""
+
+    @worker("support")
+    async def support(step: Step[Any]) -> dict[str, int]:
+        await step.ask(script, [Turn("user", "a")])
+        time.sleep(SILENCE + 0.2)  # noqa: ASYNC251 - that is what it is about
+        if not then:
+            await anyio.sleep_forever()
+        await step.ask(script, [Turn("user", then)])
+        return {"number": 1}
+
+    return support
+
+
+async def test_a_handler_that_blocks_its_process_makes_sure_before_its_next_call_that_nobody_has_come(
+    bus: Bus, fleet: Fleet, judge: Worker
+) -> None:
+    script = Script()
+    async with fleet(bus, blocking(script, then="b"), judge, loop=BLOCKED) as goals:
+        outcome = await end_of(await goals.submit("blocked", {"target": 1}, goal="g1"))
+    assert (outcome.reason, script.asked) == (StopReason.ACCEPTED, ["a", "b"])
+    assert [phase for phase, *_ in await on_record(bus)] == ["done", "held", "done"]
+
+
+async def test_a_time_out_of_a_handler_that_has_blocked_its_process_is_said_behind_the_record_only(
+    bus: Bus, fleet: Fleet, judge: Worker
+) -> None:
+    short = BLOCKED.bounds.model_copy(update={"step_timeout": SILENCE + 0.4})
+    async with fleet(bus, blocking(Script(), then=""), judge, loop=BLOCKED.but(bounds=short)) as goals:
+        outcome = await end_of(await goals.submit("blocked", {"target": 1}, goal="g1"))
+    assert outcome.reason is not StopReason.ACCEPTED
+    assert [phase for phase, *_ in await on_record(bus)] == ["done", "held"]
