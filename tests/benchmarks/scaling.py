@@ -1,7 +1,8 @@
 """``python -m tests.benchmarks.scaling``: goals a second with 1, 2, 4 and 8 workers of 25 hands each.
 
 The model takes 50 ms and no processor time, so that twice the workers do twice the work until the cores are full.
-Beside each figure: its share of so many times the first, and how full the cores were.
+Beside each figure: its share of so many times the first, and how full the cores were. And what it costs to have such
+processes there when nothing is to be done.
 """
 
 import argparse
@@ -18,9 +19,11 @@ from loopwright.bus import Goals, Status, connect_bus
 from loopwright.deploy import logs
 from loopwright.deploy.embedded import embedded_server
 from tests.benchmarks.paced import ATTEMPTS, MODEL
-from tests.processes.running import running
+from tests.processes.running import processor_time, running
 
 HANDS = 25
+SETTLE = 5.0
+"""Seconds until a process that has come up is idle."""
 SECONDS = 8.0
 """Seconds for which goals are counted."""
 APP = ("--app", "tests.benchmarks.paced")
@@ -49,14 +52,29 @@ async def rate(workers: int, folder: Path) -> tuple[float, float]:
         for _ in range(2 * HANDS * workers):  # twice as many as there are hands, so that none is idle
             tasks.start_soon(run_one_after_the_other)
         await anyio.sleep(2 * ATTEMPTS * MODEL + 1)
-        before, busy, began = ended, processor_time(), time.monotonic()
+        before, busy, began = ended, busy_time(), time.monotonic()
         await anyio.sleep(SECONDS)
         seconds = time.monotonic() - began
         tasks.cancel_scope.cancel()
-    return (ended - before) / seconds, (processor_time() - busy) / seconds / (os.cpu_count() or 1)
+    return (ended - before) / seconds, (busy_time() - busy) / seconds / (os.cpu_count() or 1)
 
 
-def processor_time() -> float:
+async def idle(folder: Path) -> dict[str, float]:
+    """Return the share of one core that each process takes, by what it is, while there are no goals."""
+    async with (
+        embedded_server(folder, sync="2m") as server,
+        running(server.url, ORCHESTRATOR, JUDGE, WORKER) as actors,
+    ):
+        names = ("orchestrator", "a worker", "another worker")
+        pids = dict(zip(names, (actor.process.pid for actor in actors), strict=True)) | {"server": server.pid}
+        await anyio.sleep(SETTLE)
+        before, began = {name: processor_time(pid) for name, pid in pids.items()}, time.monotonic()
+        await anyio.sleep(2 * SECONDS)
+        seconds = time.monotonic() - began
+        return {name: (processor_time(pid) - before[name]) / seconds for name, pid in pids.items()}
+
+
+def busy_time() -> float:
     """Return the seconds that the machine's cores have been busy."""
     user, nice, system, _, _, irq, soft, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
     return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
@@ -76,6 +94,9 @@ def main() -> int:
         first = first or goals / workers
         share = goals / workers / first
         print(f"{workers:>8}{goals:>10.1f}{goals * ATTEMPTS:>10.0f}{share:>11.2f}{busy:>12.0%}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="scaling-") as folder:
+        costs = anyio.run(idle, Path(folder))
+    print("idle, of one core:", ", ".join(f"{name} {share:.2%}" for name, share in costs.items()))
     return 0
 
 

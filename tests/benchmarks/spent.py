@@ -20,7 +20,7 @@ import anyio
 from loopwright.bus import Bus, Goals, Status, connect_bus
 from loopwright.deploy import logs
 from loopwright.deploy.embedded import embedded_server
-from tests.processes.running import running
+from tests.processes.running import processor_time, running
 
 IN_FLIGHT = 200
 WARM, SECONDS = 3.0, 8.0
@@ -93,12 +93,6 @@ async def run_one(bus: Bus) -> None:
     """Have one goal met."""
     outcome = await (await Goals(bus).submit("reference", {"d": 0.0})).outcome()
     assert outcome.status is Status.COMPLETED, outcome.why
-
-
-def processor_time(pid: int) -> float:
-    """Return the seconds of processor time that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def watch(pid: int, file: Path) -> None:

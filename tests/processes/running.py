@@ -75,6 +75,12 @@ class Actor:
             self.ready.set()
 
 
+def processor_time(pid: int) -> float:
+    """Return the seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory_of(pid: int) -> float:
     """Return the MiB of memory that a process holds."""
     status = Path(f"/proc/{pid}/status").read_text()
