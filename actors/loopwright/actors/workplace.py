@@ -122,7 +122,7 @@ class Workplace:
     async def _give_up(self, delivery: Delivery, why: str) -> None:
         """Settle a step that kills whoever takes it, unread; if a call is in doubt, that is what matters about it."""
         try:
-            order = self._told(delivery)
+            order = await self._resumed(self._told(delivery), delivery)
         except Unreadable:
             await self._refuse(delivery, why)
             return
@@ -173,6 +173,12 @@ class Workplace:
         goal, step, role = subject["goal"], subject["step"], subject["role"]
         judge, attempt = role if self._worker.judges else None, int(subject.told()["attempt"])
         return StepOrder(goal=goal, loop="unknown", step=step, attempt=attempt, role=role, judge=judge)
+
+    async def _resumed(self, order: StepOrder, delivery: Delivery) -> StepOrder:
+        """Return an order with how often its attempt had been laid aside by then, which its subject does not tell."""
+        while (pause := await self._bus.last(place_of_pause(self._bus, order))) and pause.seq < delivery.seq:
+            order = order.but(resumed=order.resumed + 1)
+        return order
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
         """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question."""

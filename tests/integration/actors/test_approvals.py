@@ -13,13 +13,17 @@ from loopwright.actors.asking import Asked, asked, give, place_of_reply, reply
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.holding import Holding
 from loopwright.actors.ledger import last_decision
-from loopwright.bus import Bus, Outcome, Run, StopReason, Trajectory
+from loopwright.actors.suspects import ENOUGH, Suspects
+from loopwright.bus import Bus, Outcome, Run, Status, StopReason, Trajectory
 from loopwright.bus.client import Goals
 from loopwright.bus.effects import Effect
+from loopwright.bus.envelope import read_at
 from loopwright.bus.errors import GuardLost
-from loopwright.bus.messages import StepOrder
+from loopwright.bus.messages import FailureClass, StepOrder
 from loopwright.bus.presence import present
 from loopwright.bus.questions import Pause, Question, Reply
+from loopwright.bus.subjects import LOOP as LOOP_STREAM
+from loopwright.bus.subjects import Subject, orders_for
 from loopwright.deploy.asking import in_words
 from loopwright.tools import Denied, IdempotencyKey, Tool, tool
 from loopwright.tools.model import Answer, Turn
@@ -308,3 +312,28 @@ async def test_a_person_is_told_that_whoever_asks_has_met_what_nobody_vouches_fo
         assert not question.order.untrusted
         await give(bus, question, reply(question, False))
         assert (await end_of(run)).why == "refund was not approved by boss"
+
+
+async def test_an_attempt_that_was_taken_up_again_and_kills_whoever_takes_it_is_given_up(
+    bus: Bus, fleet: Fleet
+) -> None:
+    shop = Shop()
+    async with fleet(bus, fine, loop=LOOP) as goals:
+        run = await goals.submit("refunds", {"order": "a7"}, goal="g1")
+        async with fleet(bus, shop.clerk(), orchestrators=0):
+            (question,) = await questions(bus)
+        await give(bus, question, reply(question, True))
+        async with await bus.consumer(LOOP_STREAM, "role-default-clerk", orders_for("default", "clerk")) as dying:
+            for number in range(1 + ENOUGH):
+                with anyio.fail_after(5):
+                    delivery = await dying.receive()
+                await Suspects(bus).take(delivery)
+                order = read_at(StepOrder, Subject.parse(delivery.subject), delivery.data, delivery.headers)
+                if number == 1:
+                    await Holding(bus, order, [shop.refund()], delivery=2).take_over()
+                await delivery.later()  # its lease has lapsed
+        async with fleet(bus, shop.clerk(), orchestrators=0):
+            outcome = await end_of(run)
+    assert order.resumed == 1
+    assert (outcome.status, outcome.fault and outcome.fault.kind) == (Status.FAILED, FailureClass.CRASHED)
+    assert shop.refunded == []
