@@ -263,8 +263,9 @@ class Inbox:
             self._ask_if_possible()
 
     def _hand_out(self, delivery: Delivery) -> None:
+        """Give a message to who has come last: what it works with is still near the processor."""
         while self._takers:
-            taker = self._takers.popleft()
+            taker = self._takers.pop()
             if not taker.done():
                 taker.set_result(delivery)
                 return
