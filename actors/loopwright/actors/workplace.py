@@ -12,9 +12,9 @@ from functools import partial
 
 import anyio
 import structlog
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from loopwright.actors.answering import Said, accounted, answer, failed
+from loopwright.actors.at_work import AT_WORK
 from loopwright.actors.dead import bury
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.handing import handed_on, handed_to
@@ -110,14 +110,15 @@ class Workplace:
         except Unreadable as error:
             await self._refuse(delivery, str(error))
             return
-        named = bind_contextvars(goal=order.goal, attempt=order.attempt, role=order.role)
+        before = AT_WORK.set(order)
         try:
-            if await self._is_wanted(order, delivery):
-                await self._do(order, delivery)
+            new = self._is_new(delivery) and not self._bus.ends.may_have_ended(order.goal)
+            if new or await self._is_wanted(order, delivery):  # a new order of a goal that goes on costs no question
+                await self._do(order, delivery, new=new)
             else:
                 await delivery.done()
         finally:
-            reset_contextvars(**named)
+            AT_WORK.reset(before)
 
     async def _give_up(self, delivery: Delivery, why: str) -> None:
         """Settle a step that kills whoever takes it, unread; if a call is in doubt, that is what matters about it."""
@@ -130,7 +131,7 @@ class Workplace:
             await delivery.done()
             return
         await bury(self._bus, delivery, why, role=self._worker.role)
-        holding = self._hold(order, delivery)
+        holding = self._hold(order, delivery, new=False)
         try:
             await holding.take_over()
         except LeaseLost:
@@ -181,9 +182,7 @@ class Workplace:
         return order
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
-        """Tell whether anybody still waits for the answer. A new order of a goal that goes on costs no question."""
-        if self._is_new(delivery) and not self._bus.ends.may_have_ended(order.goal):
-            return True
+        """Tell whether anybody still waits for the answer to an order that may not be new."""
         if await Run(self._bus, GoalId(order.goal)).ended():
             return False
         places = [place_of(self._bus, order)]
@@ -203,9 +202,9 @@ class Workplace:
         first, age = delivery.deliveries == 1, datetime.now(UTC) - delivery.time
         return first and age < FRESH and delivery.time > self._bus.nc.heard_since
 
-    async def _do(self, order: StepOrder, delivery: Delivery) -> None:
+    async def _do(self, order: StepOrder, delivery: Delivery, *, new: bool) -> None:
         """Do the step under its lease; it is called off when the goal ends."""
-        holding = self._hold(order, delivery)
+        holding = self._hold(order, delivery, new=new)
 
         def ended(arrival: Arrival) -> None:
             if is_an_end(arrival):
@@ -224,7 +223,7 @@ class Workplace:
         else:  # it is another's, who will settle it
             await self._suspects.let_go(delivery)
 
-    def _hold(self, order: StepOrder, delivery: Delivery) -> Holding:
+    def _hold(self, order: StepOrder, delivery: Delivery, *, new: bool) -> Holding:
         """Return the hold on an attempt that a delivery gives us."""
         return Holding(
             self._bus,
@@ -232,7 +231,7 @@ class Workplace:
             self._worker.tools,
             memory=self._memory,
             delivery=delivery.deliveries,
-            new=self._is_new(delivery),
+            new=new,
             cause=delivery_id(delivery),
             leases=self._leases,
         )

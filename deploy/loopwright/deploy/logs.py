@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from loopwright.actors.at_work import tell_order
+
 
 def configure(level: int = logging.INFO) -> None:
     """Send log events to stderr: readable on a terminal, JSON lines elsewhere."""
@@ -12,6 +14,7 @@ def configure(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            tell_order,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if on_terminal else [structlog.processors.dict_tracebacks]),

@@ -6,9 +6,12 @@ from typing import Any
 
 import anyio
 import pytest
+import structlog
 from nats.js.errors import NotFoundError
+from structlog.testing import capture_logs
 
 from loopwright.actors import Loop, Retriable, Step, Worker, Workplace, worker
+from loopwright.actors.at_work import tell_order
 from loopwright.bus import Bus, Outcome, Run, StopReason, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
@@ -111,6 +114,19 @@ async def test_an_answer_that_cannot_be_sent_is_a_failed_attempt_and_the_worker_
     async with fleet(bus, odd, judge) as goals:
         outcome = await end_of(await goals.submit("guessing", {"target": 2}))
     assert (outcome.reason, outcome.attempts) == (StopReason.ACCEPTED, 2)
+
+
+async def test_what_a_handler_logs_says_which_step_it_is_about(bus: Bus, fleet: Fleet, judge: Worker) -> None:
+    @worker("guess")
+    async def talkative(step: Step[Any]) -> dict[str, int]:
+        structlog.get_logger().info("guessed")
+        return {"number": step.attempt}
+
+    with capture_logs([tell_order]) as logs:
+        async with fleet(bus, talkative, judge) as goals:
+            await end_of(await goals.submit("guessing", {"target": 2}, goal="g1"))
+    told = [(line["goal"], line["attempt"], line["role"]) for line in logs if line["event"] == "guessed"]
+    assert told == [("g1", 1, "guess"), ("g1", 2, "guess")]
 
 
 async def test_an_error_that_cannot_be_written_is_a_failed_attempt(bus: Bus, fleet: Fleet, judge: Worker) -> None:
