@@ -7,7 +7,7 @@ import random
 import anyio
 import structlog
 from pydantic import BaseModel, JsonValue
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError
 
 from loopwright.actors.effects import NOTHING
 from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
@@ -30,7 +30,7 @@ from loopwright.bus.messages import (
     Usage,
     Verdict,
 )
-from loopwright.bus.plain import plain
+from loopwright.bus.plain import held, written
 from loopwright.bus.questions import Pause
 from loopwright.bus.subjects import Subject
 from loopwright.bus.trajectory import last_said, place_of
@@ -129,7 +129,6 @@ async def attempted(
     try:
         await holding.begin()
         said = await call(bus, worker, order, resources, holding)
-        refuse_unsendable(said)
     except Exception as raised:  # noqa: BLE001 - whatever a handler raises is what it says
         said = failure_of(bus, order, raised, holding)
     holding.refuse_if_lost()
@@ -189,20 +188,24 @@ def laid_aside(bus: Bus, order: StepOrder, holding: Holding) -> Said:
     return said
 
 
-def refuse_unsendable(said: Said) -> None:
+def refuse_unsendable(said: Verdict | Pause) -> None:
     """Raise if nobody could read the answer: while it is not on record, it is the handler's own fault.
 
     Raises:
-        StepFailed: it is too large, or holds text that is not Unicode.
+        StepFailed: it is too large, or JSON cannot hold it.
     """
     try:
-        size = len(to_json(said))
+        text = written(said)
     except PydanticSerializationError as error:
         raise no_json(error, said.usage) from None
-    if size > MAX_BODY:
-        raise StepFailed(
-            FailureClass.MISUSE, f"the answer has {size:,} bytes, and {MAX_BODY:,} is the limit", said.usage
-        )
+    refuse_larger(text, said.usage)
+
+
+def refuse_larger(text: bytes, spent: Usage | None) -> None:
+    """Raise if an answer, as it is written, has more bytes than anybody reads."""
+    if len(text) > MAX_BODY:
+        why = f"the answer has {len(text):,} bytes, and {MAX_BODY:,} is the limit"
+        raise StepFailed(FailureClass.MISUSE, why, spent)
 
 
 async def call(bus: Bus, worker: Worker, order: StepOrder, resources: object, holding: Holding) -> Result | Evaluation:
@@ -215,24 +218,26 @@ async def call(bus: Bus, worker: Worker, order: StepOrder, resources: object, ho
     earlier = await verdicts_before(bus, order)
     attempt = Attempt(order, given, bus, resources, output=part, earlier=earlier, holding=holding)
     verdict = await worker.handle(attempt)
-    return evaluation(bus, order, verdict, output)
+    said = evaluation(bus, order, verdict, output)
+    refuse_unsendable(verdict)
+    return said
 
 
 def result(bus: Bus, order: StepOrder, returned: object) -> Result:
     """Return the result of what a handler returned: a model, JSON, or `Made` with its cost."""
     told: dict[str, object] = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
     if isinstance(returned, Made):
-        return Result.of(**told, output=as_json(returned.output), size=returned.size, usage=returned.usage)
+        output = as_json(returned.output, returned.usage)
+        return Result.of(**told, output=output, size=returned.size, usage=returned.usage)
     return Result.of(**told, output=as_json(returned))
 
 
 def evaluation(bus: Bus, order: StepOrder, verdict: Verdict, output: JsonValue) -> Evaluation:
     """Return the evaluation that a verdict makes; it speaks of the whole output unless it picks a part."""
-    told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
+    told = {**verdict.__dict__, "goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
     pick = output if verdict.pick is None else verdict.pick
-    said = verdict.__dict__ | {"pick": pick, "judge": order.role, "made": order.made}
-    more = verdict.model_extra
-    return Evaluation(**told, **said, **more) if more else Evaluation.of(**told, **said)
+    told |= {"pick": pick, "judge": order.role, "made": order.made}
+    return Evaluation(**told, **verdict.model_extra) if verdict.model_extra else Evaluation.of(**told)
 
 
 def failed(
@@ -249,19 +254,22 @@ def failed(
     return Evaluation(**told, passed=False, score=0.0, failure=failure, usage=usage)
 
 
-def as_json(value: object) -> JsonValue:
-    """Return plain JSON of what a handler returned.
+def as_json(value: object, spent: Usage | None = None) -> JsonValue:
+    """Return plain JSON of what a handler returned, which has spent so much.
 
     Raises:
-        StepFailed: JSON cannot hold it.
+        StepFailed: it is too large, or JSON cannot hold it.
     """
     try:
-        return value.model_dump(mode="json") if isinstance(value, BaseModel) else plain(value)
+        model = value.model_dump(mode="json") if isinstance(value, BaseModel) else None
+        text = written(value if model is None else model)
+        refuse_larger(text, spent)
+        return held(text) if model is None else model
     except ValueError as error:
-        raise no_json(error) from None
+        raise no_json(error, spent) from None
 
 
-def no_json(error: ValueError, spent: Usage | None = None) -> StepFailed:
+def no_json(error: ValueError, spent: Usage | None) -> StepFailed:
     """Return the failure of a handler whose answer nobody could write."""
     return StepFailed(FailureClass.MISUSE, f"the answer cannot be written as JSON: {error}", spent)
 

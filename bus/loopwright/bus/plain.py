@@ -21,5 +21,23 @@ def plain(value: object) -> JsonValue:
     Raises:
         ValueError: JSON cannot hold it.
     """
-    made: JsonValue = from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
+    return held(written(value))
+
+
+def written(value: object) -> bytes:
+    """Return a value as it is written as JSON, with what is no number told as such.
+
+    Raises:
+        ValueError: JSON cannot hold it.
+    """
+    return to_json(value, inf_nan_mode="constants")
+
+
+def held(text: bytes) -> JsonValue:
+    """Return what was written as JSON holds it.
+
+    Raises:
+        ValueError: it is none, or tells of what is no number.
+    """
+    made: JsonValue = from_json(text, allow_inf_nan=False)
     return made
