@@ -10,8 +10,8 @@ DIGITS = 8
 """Hexadecimal digits; among the few outputs that are compared with each other, no two share them by chance."""
 READ = 4_000
 """Characters of a text that count."""
-IN_ORDER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-"""Writes the same JSON in one way only."""
+IN_ORDER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
+"""Writes the same JSON in one way only; JSON holds nothing that holds itself."""
 CHANGING = re.compile(
     r"0x[0-9a-fA-F]+"  # where something lies in memory
     r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"

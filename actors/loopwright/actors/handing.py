@@ -31,9 +31,18 @@ def handed_on(order: StepOrder, to: Token, result: Result) -> StepOrder:
     )
     left = remaining(order.left, result.usage, result.aside) if order.left else None
     output = Output.of(value=result.output)
-    mine = {"best": None, "hint": "", "model": None, "tried": None, "left": left}
-    untrusted = order.untrusted or result.untrusted
-    return order.but(**mine, role=to, judge=to, output=output, made=brief, untrusted=untrusted)
+    return order.but(
+        role=to,
+        judge=to,
+        output=output,
+        made=brief,
+        left=left,
+        untrusted=order.untrusted or result.untrusted,
+        best=None,
+        hint="",
+        model=None,
+        tried=None,
+    )
 
 
 async def handed_result(bus: Bus, order: StepOrder, role: Token) -> Result | None:

@@ -68,20 +68,43 @@ class Holding:
         """What every role may call besides its tools."""
         self._bus = bus
         self._order = order
-        self._tools = {each.name: each for each in tools}
+        self._own_tools = tools
         self._pen = self._take_pen(bus, order, delivery=delivery, new=new, cause=cause, leases=leases)
         self._record = self._pen.record
-        self._run = Run(self._record)
-        self._showing = Showing()
         self.trust = Trust(untrusted=order.untrusted)
-        self.met = Met()
-        """What its calls have met."""
-        self.calls = Calls()
         self.stint = Stint()
         """The time that there is for it."""
         self._begun = False
-        self.pause = Break(self.stint)
+
+    @cached_property
+    def _tools(self) -> dict[str, Tool[Any]]:
+        """The tools of the role by their names. It and what follows is made by the first call, and many make none."""
+        return {each.name: each for each in self._own_tools}
+
+    @cached_property
+    def _run(self) -> Run:
+        """The run of the handler through the record."""
+        return Run(self._record)
+
+    @cached_property
+    def _showing(self) -> Showing:
+        """What of the answers is shown to models."""
+        return Showing()
+
+    @cached_property
+    def calls(self) -> Calls:
+        """The calls of that run."""
+        return Calls()
+
+    @cached_property
+    def met(self) -> Met:
+        """What its calls have met."""
+        return Met()
+
+    @cached_property
+    def pause(self) -> Break:
         """Where people are asked, and the run of the handler ends."""
+        return Break(self.stint)
 
     @cached_property
     def children(self) -> Children:

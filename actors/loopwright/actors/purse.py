@@ -118,8 +118,11 @@ def unspent(bounds: Bounds, usage: Usage, aside: Purse, steps: int, attempts: in
 
 def remaining(left: Allowance, usage: Usage, aside: Allowance | None) -> Allowance:
     """Return what may still be spent once so much was spent and set aside."""
-    spent = (spent_in(usage).plus(purse_of(aside)) if aside else spent_in(usage)).__dict__
-    return left.but(**{what: max(0, there - spent[what]) for what, there in left.__dict__.items() if there is not None})
+    spent = spent_in(usage).plus(purse_of(aside)) if aside else spent_in(usage)
+    if spent == EMPTY:
+        return left
+    took = spent.__dict__
+    return left.but(**{what: max(0, there - took[what]) for what, there in left.__dict__.items() if there is not None})
 
 
 def share_for_a_goal(left: Allowance, committed: Usage, limits: Limits) -> Allowance:

@@ -3,6 +3,8 @@
 It is over when that time is up, and earlier when people are asked, or when the goal has ended.
 """
 
+import asyncio
+
 import anyio
 
 
@@ -21,7 +23,7 @@ class Stint:
 
     def lasting(self, seconds: float) -> anyio.CancelScope:
         """Return what the work is done in: it is left when so many seconds are over, or before."""
-        self._scope = anyio.move_on_after(seconds)
+        self._scope = anyio.CancelScope(deadline=asyncio.get_running_loop().time() + seconds)
         if self.is_called_off:
             self._scope.cancel()
         return self._scope

@@ -142,13 +142,16 @@ class Traits(NamedTuple):
     """What we ask of a model for every message."""
 
     kind: str
+    type: str
+    """As its messages declare it."""
     names: frozenset[str]
 
 
 @cache
 def traits(model: type[Message]) -> Traits:
     """Return the kind of message that a model reads, and the names of its fields."""
-    return Traits(model.model_fields["kind"].default, frozenset(model.model_fields))
+    kind = model.model_fields["kind"].default
+    return Traits(kind, TYPE.format(kind), frozenset(model.model_fields))
 
 
 def body_of(model: type[Message], data: bytes, headers: Mapping[str, str]) -> JsonValue:
@@ -170,9 +173,8 @@ def size_allowed(headers: Mapping[str, str]) -> int:
 
 def refuse_other_types(model: type[Message], declared: object) -> None:
     """Raise unless what a message says of its type fits the model."""
-    kind = traits(model).kind
-    if declared is not None and declared != TYPE.format(kind):
-        raise Unreadable(f"its type is {str(declared)[:80]!r}, and only {TYPE.format(kind)!r} is understood here")
+    if declared is not None and declared != (wanted := traits(model).type):
+        raise Unreadable(f"its type is {str(declared)[:80]!r}, and only {wanted!r} is understood here")
 
 
 def parse_json(data: bytes, *, size: int = MAX_BODY, depth: int = MAX_DEPTH) -> JsonValue:
@@ -227,9 +229,10 @@ def unwrap(model: type[Message], body: JsonValue) -> JsonValue:
 def validate[M: Message](model: type[M], body: JsonValue) -> M:
     """Return the model with this content, or say in one sentence what is wrong with it."""
     try:
-        return model.model_validate(body)
+        made: M = model.__pydantic_validator__.validate_python(body)  # `model_validate` looks for options first
     except ValidationError as error:
         raise Unreadable(misfit(error, whole="the body")) from None
+    return made
 
 
 def read_goal(data: bytes, headers: Mapping[str, str], *, loop: str, fallback_id: str) -> Goal:
