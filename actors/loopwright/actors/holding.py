@@ -8,7 +8,7 @@ what tells the tool then.
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 
@@ -52,6 +52,9 @@ log = structlog.get_logger()
 class Holding:
     """The calls of one attempt, as long as one worker holds it. Nothing is written or read before the first."""
 
+    pen: ClassVar[type[Pen]] = Pen
+    """What its calls go on record with."""
+
     def __init__(
         self,
         bus: Bus,
@@ -69,7 +72,7 @@ class Holding:
         self._bus = bus
         self._order = order
         self._own_tools = tools
-        self._pen = self._take_pen(bus, order, delivery=delivery, new=new, cause=cause, leases=leases)
+        self._pen = self.pen(bus, order, delivery=delivery, new=new, cause=cause, leases=leases)
         self._record = self._pen.record
         self.trust = Trust(untrusted=order.untrusted)
         self.stint = Stint()
@@ -116,10 +119,6 @@ class Holding:
     def has_children(self) -> bool:
         """Whether it has submitted any."""
         return bool(self._record.goals)
-
-    def _take_pen(self, bus: Bus, order: StepOrder, **how: Any) -> Pen:
-        """Return what its calls go on record with."""
-        return Pen(bus, order, **how)
 
     @property
     def spent(self) -> Usage:

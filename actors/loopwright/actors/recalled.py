@@ -62,6 +62,8 @@ class Blotted(Pen):
 class Recalled(Holding):
     """The hold on an attempt of which all calls are on record."""
 
+    pen = Blotted
+
     def __init__(
         self, bus: Bus, order: StepOrder, tools: Sequence[Tool[Any]], effects: Sequence[Effect], halt: Halt
     ) -> None:
@@ -88,9 +90,6 @@ class Recalled(Holding):
         """The first call on record that was not asked for yet, and the how manieth it is; None where all were."""
         left = {id(each) for waiting in self._ahead.values() for each in waiting}
         return next(((number, each) for number, each in enumerate(self._then, 1) if id(each) in left), None)
-
-    def _take_pen(self, bus: Bus, order: StepOrder, **how: Any) -> Pen:
-        return Blotted(bus, order, **how)
 
     async def _agreed(self, what: What, name: str, place: Place, person: str, arguments: Json) -> None:
         if what == "person":

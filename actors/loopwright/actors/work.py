@@ -232,7 +232,7 @@ class Worker:
             StepFailed: it does not fit.
         """
         try:
-            return self.input_type.validate_python(order.input)
+            return self.input_type.validator.validate_python(order.input)
         except ValidationError as error:
             source = Source(fault=FaultClass.LOOP, kind=FailureClass.MISSING, name=order.loop)
             raise no_fit("the goal's input", error, source) from None
@@ -244,7 +244,7 @@ class Worker:
             StepFailed: it does not fit.
         """
         try:
-            return self.output_type.validate_python(output)
+            return self.output_type.validator.validate_python(output)
         except ValidationError as error:
             source = Source(fault=FaultClass.AGENT, kind=FailureClass.MISUSE)
             raise no_fit("the result's output", error, source) from None

@@ -4,7 +4,6 @@ A delivery is settled in exactly one way, in the order that survives a crash: th
 is off the queue. A worker that lost its lease finds its place taken and drops its answer.
 """
 
-import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from loopwright.actors.answering import Said, accounted, answer, failed
 from loopwright.actors.at_work import AT_WORK
 from loopwright.actors.dead import bury
 from loopwright.actors.errors import LeaseLost
+from loopwright.actors.glimpses import Glimpses
 from loopwright.actors.handing import handed_on, handed_to
 from loopwright.actors.holding import Holding
 from loopwright.actors.lanes import until_called_off
@@ -25,7 +25,7 @@ from loopwright.actors.memory import Memory
 from loopwright.actors.presence import announced
 from loopwright.actors.serving import serve
 from loopwright.actors.suspects import Suspects
-from loopwright.actors.work import Worker, glimpse
+from loopwright.actors.work import Worker
 from loopwright.bus.client import Run
 from loopwright.bus.connection import BODY, LEASE, Bus, delivery_id
 from loopwright.bus.envelope import read_at
@@ -41,8 +41,6 @@ log = structlog.get_logger()
 
 FRESH = timedelta(seconds=LEASE)
 """How long an order may have waited before anybody asks whether its goal goes on."""
-NOTICED = 0.25
-"""Seconds after which a step that is being done is shown to whoever looks on."""
 
 
 class Workplace:
@@ -56,6 +54,7 @@ class Workplace:
         self._leases = Leases(bus.nc, clock)
         self._suspects = Suspects(bus)
         self._memory = Memory(bus)
+        self._glimpses = Glimpses(bus)
         self._in_hand: dict[int, anyio.Event | None] = {}
         """The orders that we hold, by their places in the stream, and what tells that we hold one no longer; None:
         nobody waits for that."""
@@ -210,7 +209,7 @@ class Workplace:
             if is_an_end(arrival):
                 holding.stint.call_off()
 
-        with self._bus.ends.telling(order.goal, ended), Glimpse(self._bus, order):
+        with self._bus.ends.telling(order.goal, ended), self._glimpses.of(order):
             make = partial(answer, self._bus, self._worker, order, self._resources, holding)
             said = await (until_called_off(self._bus, order, holding, make) if order.lane else make())
         if holding.stint.is_called_off:
@@ -251,27 +250,6 @@ class Workplace:
         except GuardLost:
             log.info("step.answered_elsewhere", subject=str(subject))
         await delivery.done()
-
-
-class Glimpse:
-    """Tells whoever looks on that a step is being done, if it takes long enough to be seen, and that it is over."""
-
-    def __init__(self, bus: Bus, order: StepOrder) -> None:
-        self._bus = bus
-        self._order = order
-        self._seen = False
-
-    def __enter__(self) -> None:
-        self._begins = asyncio.get_running_loop().call_later(NOTICED, self._show)
-
-    def __exit__(self, *_: object) -> None:
-        self._begins.cancel()
-        if self._seen:
-            glimpse(self._bus, self._order, "")
-
-    def _show(self) -> None:
-        self._seen = True
-        glimpse(self._bus, self._order, "begins")
 
 
 def is_an_end(arrival: Arrival) -> bool:
