@@ -1,8 +1,9 @@
-"""A loop of all that makes a goal hard to bring to its end: a race, a call that a person approves, a goal of a goal."""
+"""A loop of what makes it hard to bring a goal to its end: a race, a call that a person approves, goals of a goal."""
 
 from typing import Any
 
 from loopwright.actors import Attempt, Bounds, Loop, Person, PlannedStep, Step, Verdict, evaluator, worker
+from loopwright.bus import Status
 from loopwright.tools import Denied, Done, IdempotencyKey, NotDone, tool
 from tests.chaos.app import Piece, Toil, ship, think, was_shipped, work_of
 from tests.chaos.ledger import note
@@ -25,10 +26,13 @@ async def was_sold(key: IdempotencyKey, work: str) -> Done | NotDone:
 
 @worker("scout")
 async def scout(step: Step[Toil]) -> Piece:
-    """Be one of those who try the same, of whom the first wins."""
+    """Be one of those who try the same, of whom the first wins; each has a goal of its own help it."""
     work = work_of(step)
     note("began", work)
     await think(step, work)
+    help_ = await step.submit("toil", {"rounds": 1})
+    outcome = await help_.outcome()
+    assert outcome.status is Status.COMPLETED, outcome.why
     note("completed", work)
     return Piece(number=step.attempt)
 
