@@ -87,6 +87,7 @@ LOOPS = (
         bounds=BOUNDS,
     ),
     FORSAKEN,
+    Loop(name="helped", work="make", judges=("near",), bounds=BOUNDS),
     Loop(name="hasty", work="make", judges=("near",), bounds=BOUNDS.model_copy(update={"deadline": 0.6})),
 )
 JUDGES = frozenset({"near", "far", "sure", "accept"})
@@ -97,6 +98,11 @@ FAILURES = (FailureClass.TRANSIENT, FailureClass.MISUSE, FailureClass.EXHAUSTED,
 
 type Work = tuple[str, str, str, int, int]
 """A goal, a role, a step, the number of an attempt, and how often it was taken up again."""
+
+
+def place_of(step: Step[Any]) -> Work:
+    """Return which work this is."""
+    return step.goal, step.order.role, step.order.step, step.attempt, step.order.resumed
 
 
 class Script:
@@ -110,6 +116,8 @@ class Script:
         """How many processes have died in a handler."""
         self.runs: Counter[Work] = Counter()
         """How often a handler was begun."""
+        self.turned_away: Counter[Work] = Counter()
+        """How often it has found the intake full, and is begun again for that."""
         self.shipped: Counter[str] = Counter()
         """How often something was shipped, by the key of the call."""
         self.sold: Counter[str] = Counter()
@@ -165,6 +173,8 @@ class Script:
                 return {"steps": [{"name": f"s{number}"} for number in range(dice.choice([1, 2]))]}
             if dice.random() < 0.5:
                 await step.call(self.ship, number=step.attempt)
+            if step.order.loop == "helped":
+                await self._have_helped(step, dice)
             if step.order.loop == "approved":
                 await self._sell(step, dice)
             if step.order.step == "list":
@@ -172,6 +182,17 @@ class Script:
             return {"number": step.attempt}
 
         return make
+
+    async def _have_helped(self, step: Step[Any], dice: random.Random) -> None:
+        """Submit goals on behalf of an attempt, and maybe wait for their ends."""
+        for name in dice.choice([("a",), ("a", "b")]):
+            try:
+                run = await step.submit("plain", {"target": 1}, name=name)
+            except Retriable:
+                self.turned_away[place_of(step)] += 1
+                raise
+            if dice.random() < 0.7:
+                await run.outcome()
 
     async def _sell(self, step: Step[Any], dice: random.Random) -> None:
         """Sell what people approve, and ask them what nobody may answer; maybe both at once."""
@@ -195,7 +216,7 @@ class Script:
 
     async def _act(self, role: str, step: Step[Any], die: Callable[[], None]) -> random.Random:
         """Do what the dice say, and return them."""
-        place = (step.goal, role, step.order.step, step.attempt, step.order.resumed)
+        place = place_of(step)
         self.runs[place] += 1
         dice = random.Random(f"{self.seed} {place} {self.runs[place]}")
         deadly = self.poison and random.Random(f"{self.seed} {place}").random() < POISON

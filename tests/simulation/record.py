@@ -347,7 +347,8 @@ class Auditor:
             for place in self.implied[goal]:
                 self.demand(place in self.there, f"{place} was never sent")
         if self.script.calm:
-            often = {place: count for place, count in self.script.runs.items() if count > 1}
+            again = self.script.runs - self.script.turned_away
+            often = {place: count for place, count in again.items() if count > 1}
             self.demand(not often, f"done more than once where nothing goes wrong: {often}")
         unasked = [key for key in self.script.sold if key not in self.approved]
         self.demand(not unasked, f"sold, and nobody has approved it: {unasked}")

@@ -12,7 +12,7 @@ from typing import cast
 
 import anyio
 
-from loopwright.actors import Loop, Orchestrator, Workplace
+from loopwright.actors import Orchestrator, Workplace
 from loopwright.actors.asking import place_of_reply
 from loopwright.bus import Bus
 from loopwright.bus.answers import ANSWER
@@ -179,7 +179,7 @@ class World:
         self.auditor = Auditor(self.broker, self.script, self.tell, self)
         self.goals = [f"g{number}" for number in range(plan.goals)]
         self.processes = [
-            Process(self, f"orchestrator{n}", orchestrator(self.design, plan.hands)) for n in range(plan.orchestrators)
+            Process(self, f"orchestrator{n}", orchestrator(plan.hands)) for n in range(plan.orchestrators)
         ]
         for role in self.design.roles:
             count = (
@@ -348,15 +348,10 @@ def leaves_of(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def orchestrator(design: Loop, hands: int) -> Callable[[Process], Act]:
+def orchestrator(hands: int) -> Callable[[Process], Act]:
     """Return what an orchestrator's process does."""
-    loops = {each.name: each for each in (design, *LOOPS) if each is design or each.name in loops_below(design)}
+    loops = {each.name: each for each in LOOPS}
     return lambda _: lambda bus, stopping: Orchestrator(bus, loops, hands=hands).run(stopping)
-
-
-def loops_below(design: Loop) -> set[str]:
-    """Return the loops of the goals that steps are."""
-    return {step.loop for step in design.steps if step.loop}
 
 
 def workplace(role: str) -> Callable[[Process], Act]:

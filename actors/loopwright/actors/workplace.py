@@ -134,6 +134,7 @@ class Workplace:
         try:
             await holding.take_over()
         except LeaseLost:
+            log.info("lease.lost", goal=order.goal)
             return
         doubt = holding.open_claim()
         kind = FailureClass.IN_DOUBT if doubt else FailureClass.CRASHED
