@@ -119,10 +119,9 @@ def unspent(bounds: Bounds, usage: Usage, aside: Purse, steps: int, attempts: in
 def remaining(left: Allowance, usage: Usage, aside: Allowance | None) -> Allowance:
     """Return what may still be spent once so much was spent and set aside."""
     spent = spent_in(usage).plus(purse_of(aside)) if aside else spent_in(usage)
-    if spent == EMPTY:
-        return left
-    took = spent.__dict__
-    return left.but(**{what: max(0, there - took[what]) for what, there in left.__dict__.items() if there is not None})
+    there = left.__dict__
+    took = {what: much for what, much in spent.__dict__.items() if much and there[what] is not None}
+    return left.but(**{what: max(0, there[what] - much) for what, much in took.items()}) if took else left
 
 
 def share_for_a_goal(left: Allowance, committed: Usage, limits: Limits) -> Allowance:

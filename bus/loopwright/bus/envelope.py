@@ -30,7 +30,7 @@ from loopwright.bus.messages import (
 from loopwright.bus.misfit import misfit
 from loopwright.bus.names import is_token
 from loopwright.bus.questions import Pause, Reply
-from loopwright.bus.subjects import Subject
+from loopwright.bus.subjects import KINDS, NUMBERS, Subject, number_in
 
 TYPE = "loopwright.{}.v1"
 MODELS: dict[str, type[Message]] = {
@@ -81,21 +81,22 @@ class Envelope(NamedTuple):
 
     def headers(self, kind: str) -> dict[str, str]:
         """Return the headers for a message of `kind`."""
+        id_, source, goal, cause, trace, time = self
         headers = {
-            "Nats-Msg-Id": self.id,
+            "Nats-Msg-Id": id_,
             "ce-specversion": "1.0",
-            "ce-id": self.id,
+            "ce-id": id_,
             "ce-type": TYPE.format(kind),
-            "ce-source": self.source,
-            "ce-time": (self.time or datetime.now(UTC)).isoformat(),
+            "ce-source": source,
+            "ce-time": (time or datetime.now(UTC)).isoformat(),
             "content-type": "application/json",
         }
-        if self.goal:
-            headers["ce-correlationid"] = self.goal
-        if self.cause:
-            headers["ce-causationid"] = self.cause
-        if self.trace:
-            headers["traceparent"] = self.trace
+        if goal:
+            headers["ce-correlationid"] = goal
+        if cause:
+            headers["ce-causationid"] = cause
+        if trace:
+            headers["traceparent"] = trace
         return headers
 
 
@@ -129,10 +130,9 @@ def read_at[M: Message](model: type[M], subject: Subject, data: bytes, headers: 
     body = body_of(model, data, headers)
     if not isinstance(body, dict):
         raise Unreadable("its body is not a JSON object")
-    known = traits(model).names
-    for name, value in subject.told().items():
-        if name not in known:
-            continue
+    for name, place in shared(model, subject.kind):
+        text = subject.values[place]
+        value = number_in(text) if name in NUMBERS else text
         if body.setdefault(name, value) != value:
             raise Unreadable(f"its body speaks of the {name} {str(body[name])[:80]!r}, and its subject of {value!r}")
     return validate(model, body)
@@ -152,6 +152,13 @@ def traits(model: type[Message]) -> Traits:
     """Return the kind of message that a model reads, and the names of its fields."""
     kind = model.model_fields["kind"].default
     return Traits(kind, TYPE.format(kind), frozenset(model.model_fields))
+
+
+@cache
+def shared(model: type[Message], kind: str) -> tuple[tuple[str, int], ...]:
+    """Return what a message has in common with a kind of subject: the names, with their places there."""
+    names = traits(model).names
+    return tuple((token, place) for place, token in enumerate(KINDS[kind].tokens) if token in names)
 
 
 def body_of(model: type[Message], data: bytes, headers: Mapping[str, str]) -> JsonValue:

@@ -18,7 +18,7 @@ PREFIX = "lw.v1"
 START = f"{PREFIX}."
 NUMBERS = ("attempt", "resumed")
 """Tokens that are numbers."""
-TOKENS = re.compile(r"[a-z0-9_-]{1,63}(\.\.[a-z0-9_-]{1,63})*")
+TOKENS = re.compile(r"[a-z0-9_-]{1,63}(?:\.\.[a-z0-9_-]{1,63})*")
 """Several tokens, with what no token has between them."""
 NOBODY = "-"
 """Stands in the place of role and step in a decision that orders no step, or several."""
