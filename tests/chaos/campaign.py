@@ -176,7 +176,7 @@ class Campaign:
             await self._goals.submit(job.loop, job.given(rounds), goal=goal, acceptance=job.acceptance)
 
     async def _hear(self) -> None:
-        """Make room whenever a goal has ended."""
+        """Make room whenever a goal has ended that we have submitted."""
         bus, newest = self._goals.bus, 0
         inbox, _ = await bus.reader([f"lw.v1.event.{bus.ns}.*"], after=lambda: newest)
         async with inbox:
@@ -184,7 +184,7 @@ class Campaign:
                 delivery = await inbox.receive()
                 newest = delivery.seq
                 ended = await bus.message(Ended, Stored.delivered(delivery))
-                if ended is not None and ended.goal not in self.story.ended:
+                if ended is not None and ended.goal in self.story.goals.keys() - self.story.ended:
                     self.story.ended.add(ended.goal)
                     self._room.release()
                     self._look()
