@@ -89,11 +89,15 @@ class Workplace:
         self._in_hand[delivery.seq] = None
         try:
             with self._leases.kept(delivery):
-                async with self._suspects.in_hand(delivery) as deadly:
-                    await (self._give_up(delivery, deadly) if deadly else self._take(delivery))
+                await (self._take(delivery) if delivery.deliveries == 1 else self._take_suspect(delivery))
         finally:
             if (over := self._in_hand.pop(delivery.seq)) is not None:
                 over.set()
+
+    async def _take_suspect(self, delivery: Delivery) -> None:
+        """Do a step that was handed out before, unless it has killed whoever took it."""
+        async with self._suspects.in_hand(delivery) as deadly:
+            await (self._give_up(delivery, deadly) if deadly else self._take(delivery))
 
     async def _take_again(self, delivery: Delivery) -> None:
         """Let a step that we hold already be done once: a broker that was killed hands it out anew."""
@@ -211,8 +215,9 @@ class Workplace:
                 holding.stint.call_off()
 
         with self._bus.ends.telling(order.goal, ended), self._glimpses.of(order):
-            make = partial(answer, self._bus, self._worker, order, self._resources, holding)
-            said = await (until_called_off(self._bus, order, holding, make) if order.lane else make())
+            at_hand = self._bus, self._worker, order, self._resources, holding
+            raced = partial(answer, *at_hand) if order.lane else None
+            said = await (until_called_off(self._bus, order, holding, raced) if raced else answer(*at_hand))
         if holding.stint.is_called_off:
             log.info("step.called_off", in_doubt=holding.open_claim())
             await holding.children.call_off()
