@@ -15,31 +15,28 @@ for it begin, and when every step is accepted the goal is met. An attempt whose 
 they have replied. What is not waited for (a duplicate, a late message, an answer to what is settled) changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 from loopwright.actors import racing, subgoals
 from loopwright.actors.events import (
     Advanced,
-    Answered,
     Began,
     CalledOff,
     Escalated,
     Event,
-    Failed,
     Forked,
-    Judged,
     Opened,
     Over,
     Planned,
-    Produced,
     Replanned,
 )
 from loopwright.actors.evolve import evolve
 from loopwright.actors.hooks import hooked
 from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.meaning import hear_result, hear_verdict
-from loopwright.actors.ordering import ordered_anew, orders
+from loopwright.actors.ordering import ORDERS, ordered_anew
 from loopwright.actors.outcome import outcome_of
 from loopwright.actors.pausing import hear_of_people
 from loopwright.actors.standing import Standing
@@ -120,7 +117,7 @@ def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> St
     for event in heard:
         standing = evolve(standing, event)
     stop = stop or stop_at_once(standing)
-    planned = stop is None and isinstance(heard[0], Planned)
+    planned = stop is None and type(heard[0]) is Planned
     follows, then = take_up(standing, at) if planned else go_on(standing, stop, at)
     return (*heard, *follows), then
 
@@ -128,14 +125,14 @@ def turn(standing: Standing, message: Message, at: datetime, seq: int = 0) -> St
 def hear(standing: Standing, message: Message, seq: int) -> tuple[tuple[Event, ...], Stop | None]:
     """Return the events that a message stands for, and the reason to stop at once that it brings."""
     match message:
-        case Result() | Evaluation() if standing.losers and (word := racing.last_word(standing, message)) is not None:
+        case Evaluation() | Result() if standing.losers and (word := racing.last_word(standing, message)) is not None:
             return word
-        case Result():
-            there = standing.at(message.step)
-            return hear_result(there, message, seq) if there else (), None
         case Evaluation():
             there = standing.at(message.step)
             return hear_verdict(there, message, seq) if there else (), None
+        case Result():
+            there = standing.at(message.step)
+            return hear_result(there, message, seq) if there else (), None
         case Pause() | Reply():
             there = standing.at(message.step)
             return hear_of_people(there, message, seq) if there else (), None
@@ -248,25 +245,49 @@ def sends(standing: Standing, events: tuple[Event, ...], output: Output | None =
 
     `output` is that of the result which it answers, where it is to travel on to the evaluators.
     """
-    yield from hooked(standing, events) if standing.loop.hooks else ()
+    if standing.loop.hooks:
+        yield from hooked(standing, events)
     for event in events:
-        match event:
-            case Began() | Produced() | Judged() | Answered() | Failed():
-                there = standing.at(event.step)
-                if there is not None:
-                    yield from orders(there, event, output)
-            case Opened() | Forked() if not standing.over:
-                yield Timer(goal=standing.goal.goal, id=DEADLINE, at=standing.ends)
-                if isinstance(event, Forked):
-                    yield from ordered_anew(evolve(None, event))
-            case CalledOff():
-                yield from racing.calls_to_stop(standing, event)
-                yield from subgoals.call_off(standing, event.below)
-            case Over():
-                yield Ended(goal=standing.goal.goal, outcome=event.outcome)
-                yield from subgoals.answer(standing.goal, event.outcome)
-                yield from subgoals.call_off(standing, event.below)
-            case Advanced() | Replanned():
-                yield from subgoals.call_off(standing, event.below)
-            case _:
-                pass
+        if (orders := ORDERS.get(type(event))) is not None:
+            there = standing.at(getattr(event, "step", None))
+            yield from orders(there, event, output) if there else ()
+        elif (words := WORDS.get(type(event))) is not None:
+            yield from words(standing, event)
+
+
+def of_a_beginning(standing: Standing, event: Opened | Forked) -> Iterator[Message]:
+    """Yield what is sent of a goal that is new: its deadline, and for a fork what was under way."""
+    if standing.over:
+        return
+    yield Timer(goal=standing.goal.goal, id=DEADLINE, at=standing.ends)
+    if isinstance(event, Forked):
+        yield from ordered_anew(evolve(None, event))
+
+
+def of_a_loser(standing: Standing, event: CalledOff) -> Iterator[Message]:
+    """Yield what is sent where an attempt has lost its race."""
+    yield from racing.calls_to_stop(standing, event)
+    yield from subgoals.call_off(standing, event.below)
+
+
+def of_an_end(standing: Standing, event: Over) -> Iterator[Message]:
+    """Yield what is sent where the goal has ended."""
+    yield Ended(goal=standing.goal.goal, outcome=event.outcome)
+    yield from subgoals.answer(standing.goal, event.outcome)
+    yield from subgoals.call_off(standing, event.below)
+
+
+def of_what_is_left(standing: Standing, event: Advanced | Replanned) -> Iterator[Message]:
+    """Yield what is sent to the goals of attempts that come too late."""
+    yield from subgoals.call_off(standing, event.below)
+
+
+WORDS: dict[type, Callable[[Standing, Any], Iterator[Message]]] = {
+    Opened: of_a_beginning,
+    Forked: of_a_beginning,
+    CalledOff: of_a_loser,
+    Over: of_an_end,
+    Advanced: of_what_is_left,
+    Replanned: of_what_is_left,
+}
+"""What is sent besides orders, by what has happened."""

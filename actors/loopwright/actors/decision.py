@@ -74,7 +74,7 @@ class Decision(Frozen):
 def told_elsewhere(events: tuple[Event, ...], order: StepOrder | None) -> dict[str, JsonValue]:
     """Return what stands in the order beside a decision, or in the outcome among its events, by where it stands."""
     told: dict[str, JsonValue] = {name: order.__dict__[name] for name in TOLD} if order else {}
-    if isinstance(events[-1], Over):
+    if type(events[-1]) is Over:
         told["outcome"] = events[-1].outcome.best
     return told
 
@@ -90,7 +90,7 @@ def place_among(told: Mapping[str, JsonValue], value: JsonValue) -> str:
 
 def written(event: Event, told: Mapping[str, JsonValue]) -> bytes:
     """Return an event as JSON, without what is as it always is."""
-    place = place_among(told, event.pick) if isinstance(event, Judged) else ""
+    place = place_among(told, event.pick) if type(event) is Judged else ""
     rest = event.in_json({"event", "pick"} if place else {"event"})[1:]
     head = f'{{"event":"{event.event}"' + (f',"pick_in":"{place}"' if place else "")
     return head.encode() + (rest if rest == b"}" else b"," + rest)

@@ -140,19 +140,19 @@ class Orchestrator:
         try:
             refuse_deadly(deadly)
             message = await hear(self._bus, delivery)
-            if isinstance(message, Due) and message.id == UNSERVED:
+            if type(message) is Due and message.id == UNSERVED:
                 message = await self._look_again(message, delivery.time)
         except Unreadable as error:
             await bury(self._bus, delivery, str(error), role="orchestrator")
             message = stand_in(delivery, str(error))
-        if isinstance(message, Due) and message.id.startswith(ASKED):
+        if type(message) is Due and message.id.startswith(ASKED):
             return await self._answer_for(message, delivery)
-        if isinstance(message, Due) and message.id.startswith(SUBMIT):
+        if type(message) is Due and message.id.startswith(SUBMIT):
             await self._submit_again(message, delivery_id(delivery))
             return False
         goal = str(getattr(message, "goal", ""))
         if message is None or await self._turn(goal, delivery, message):
-            return isinstance(message, Reply) and delivery.deliveries < EARLY and await self._is_early(message)
+            return type(message) is Reply and delivery.deliveries < EARLY and await self._is_early(message)
         if isinstance(message, Cancel) and delivery.deliveries < EARLY:
             return True
         if isinstance(message, Cancel) and message.serves:
@@ -228,7 +228,7 @@ class Orchestrator:
                 return True
             try:
                 messages = follows(after, events, output_in(said, delivery), delivery.time)
-                orders = tuple([message for message in messages if isinstance(message, StepOrder)])
+                orders = tuple([message for message in messages if type(message) is StepOrder])
                 known = await self._ledger.write(goal, loaded, seen, events, after, orders)
             except GuardLost:
                 loaded = None
@@ -263,7 +263,7 @@ class Orchestrator:
     async def _send(self, known: Known, messages: tuple[Message, ...]) -> None:
         """Send what follows from a decision, all at once; what is there already, and was said since, stays."""
         if known.is_order:
-            messages = tuple([message for message in messages if not isinstance(message, StepOrder)])
+            messages = tuple([message for message in messages if type(message) is not StepOrder])
         if len(messages) == 1:
             await self._send_one(messages[0], known)
         if len(messages) < 2:
@@ -345,7 +345,7 @@ def reject(loaded: Loaded, said: Message | tuple[Event, ...]) -> None:
 
 def output_in(said: Message | tuple[Event, ...], delivery: Delivery) -> Output | None:
     """Return a result's output, if it is small enough to travel on to its evaluators."""
-    if not isinstance(said, Result) or said.failure is not None or len(delivery.data) > INLINE:
+    if type(said) is not Result or said.failure is not None or len(delivery.data) > INLINE:
         return None
     return None if BODY in delivery.headers else Output(value=said.output)
 

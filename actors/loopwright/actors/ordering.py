@@ -1,6 +1,7 @@
 """What is ordered of workers and evaluators, by where a goal stands."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from loopwright.actors import subgoals
 from loopwright.actors.events import Answered, Began, Failed, Judged, Produced
@@ -9,24 +10,38 @@ from loopwright.actors.standing import Standing
 from loopwright.bus.messages import Allowance, Goal, Output, StepOrder
 
 
-def orders(
-    standing: Standing, event: Began | Answered | Produced | Judged | Failed, output: Output | None
-) -> Iterable[StepOrder | Goal]:
-    """Return what is ordered where an attempt at the step at hand has moved."""
-    match event:
-        case Began(attempt=0):
-            return [evaluation(standing, 0, role) for role in standing.panel.everybody]
-        case Began():
-            return (work(standing, event.attempt),)
-        case Produced():
-            judges = () if event.handed else standing.panel.everybody
-            return [evaluation(standing, event.attempt, role, output) for role in judges]
-        case Judged() | Failed() if has_come_to(standing, event, Phase.ACCEPTING):
-            return (evaluation(standing, event.attempt, str(standing.loop.acceptance)),)
-        case Answered() if has_come_to(standing, event, Phase.WORKING):
-            return (work(standing, event.attempt),)
-        case _:
-            return ()
+def of_a_beginning(standing: Standing, event: Began, _: Output | None) -> Iterable[StepOrder | Goal]:
+    """Return what is ordered where an attempt begins; the baseline is only judged."""
+    if event.attempt == 0:
+        return [evaluation(standing, 0, role) for role in standing.panel.everybody]
+    return (work(standing, event.attempt),)
+
+
+def of_a_result(standing: Standing, event: Produced, output: Output | None) -> Iterable[StepOrder | Goal]:
+    """Return what is ordered where an attempt was made, and nobody has handed it on."""
+    judges = () if event.handed else standing.panel.everybody
+    return [evaluation(standing, event.attempt, role, output) for role in judges]
+
+
+def of_a_verdict(standing: Standing, event: Judged | Failed, _: Output | None) -> Iterable[StepOrder | Goal]:
+    """Return what is ordered where an evaluator was the last to speak: acceptance, if it is asked."""
+    accepting = has_come_to(standing, event, Phase.ACCEPTING)
+    return (evaluation(standing, event.attempt, str(standing.loop.acceptance)),) if accepting else ()
+
+
+def of_a_reply(standing: Standing, event: Answered, _: Output | None) -> Iterable[StepOrder | Goal]:
+    """Return what is ordered where a person was the last to reply."""
+    return (work(standing, event.attempt),) if has_come_to(standing, event, Phase.WORKING) else ()
+
+
+ORDERS: dict[type, Callable[[Standing, Any, Output | None], Iterable[StepOrder | Goal]]] = {
+    Began: of_a_beginning,
+    Produced: of_a_result,
+    Judged: of_a_verdict,
+    Failed: of_a_verdict,
+    Answered: of_a_reply,
+}
+"""What is ordered where an attempt at the step at hand has moved."""
 
 
 def ordered_anew(standing: Standing) -> Iterator[StepOrder | Goal]:
