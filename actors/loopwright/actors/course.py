@@ -30,9 +30,9 @@ class Course(Frozen):
 
     ahead: tuple[PlannedStep, ...] = ()
     """The steps that wait for others."""
-    done: dict[Token, JsonValue] = Field(default_factory=dict[Token, JsonValue])
+    done: dict[Token, JsonValue] = Field(default_factory=dict)
     """What the steps came to that are done."""
-    items: dict[Token, int] = Field(default_factory=dict[Token, int])
+    items: dict[Token, int] = Field(default_factory=dict)
     """How often a step is done, where it is done for each item and not all of them are done."""
     ends: tuple[Token, ...] = ()
     """The steps that no other needs: what they come to is what the plan comes to."""

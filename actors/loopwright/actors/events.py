@@ -186,7 +186,7 @@ class Escalated(Frozen):
     reason: StopReason
     """What it would have stopped for."""
     why: str
-    evidence: Json = Field(default_factory=dict[str, JsonValue])
+    evidence: Json = Field(default_factory=dict)
 
 
 class Replanned(Frozen):

@@ -165,7 +165,7 @@ def onward(standing: Standing, course: Course, ready: Iterable[Ready]) -> Standi
     first, *beside = others
     left = None if not beside and course.is_only(first.step) else course
     earlier = standing.earlier + standing.begun - first.begun
-    return standing.but(**part_of(first), beside=tuple(beside), course=left, earlier=earlier)
+    return standing.but(**first.__dict__, beside=tuple(beside), course=left, earlier=earlier)
 
 
 def leaving_behind(standing: Standing, attempts: tuple[Attempt, ...]) -> Standing:

@@ -5,6 +5,7 @@ covers every decision on the goal, and then the record is read again.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import anyio
 import structlog
@@ -39,8 +40,7 @@ class Loaded:
     """Bytes that it takes on record to say where the goal stands, with what it brings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A decision on record, and its place in the stream."""
 
     decision: Decision
@@ -125,7 +125,8 @@ class Ledger:
         else:
             place: dict[str, str | int] = {"role": order.role, "step": order.step, "attempt": order.attempt}
             subject = Subject.of("decision", ns=bus.ns, goal=goal, **place)
-            headers, body = envelope.headers("step") | {CARRIED: record.decode()}, encode(order)
+            headers, body = envelope.headers("step"), encode(order)
+            headers[CARRIED] = record.decode()
         self._known.forget(goal)
         writing = self._writing[goal] = Writing()
         try:

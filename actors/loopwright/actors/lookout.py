@@ -38,9 +38,11 @@ class Lookout:
     async def mind(self, standing: Standing, at: datetime) -> None:
         """Have the broker say when to look again at a goal that waits for a role which nobody serves now."""
         goal = standing.goal.goal
-        if standing.over and goal in self._minded:
-            del self._minded[goal]
-            self._bus.forget_timer(goal, UNSERVED)
+        if standing.over:
+            if goal in self._minded:
+                del self._minded[goal]
+                self._bus.forget_timer(goal, UNSERVED)
+            return
         missing = [role for role in roles_needed(standing) if not self._roster.serves(role)]
         if missing:
             log.info("role.unserved", goal=goal, roles=missing)

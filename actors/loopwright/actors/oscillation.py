@@ -27,6 +27,8 @@ def led(trail: Trail, key: str) -> Trail:
 
 def circle_of(trail: Trail, times: int) -> int:
     """Return the period of the shortest circle that was run through so many times; 0 if there is none."""
+    if not any(trail.runs):
+        return 0
     for period, run in zip(PERIODS, trail.runs, strict=True):
         if run >= (times - 1) * period and len(set(trail.keys[-period:])) > 1:
             return period

@@ -42,7 +42,8 @@ class Manner(Design):
     @property
     def own(self) -> "Manner | None":
         """What a step says of how it is done; None: nothing."""
-        told = {name: value for name in PARTS if (value := getattr(self, name)) is not None}
+        held = self.__dict__
+        told = {name: held[name] for name in PARTS if held[name] is not None}
         return Manner.of(**told) if told else None
 
     def panel(self, usual: Panel) -> Panel:

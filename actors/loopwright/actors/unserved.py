@@ -40,7 +40,8 @@ def roles_needed(standing: Standing) -> tuple[Token, ...]:
     """Return the roles that a goal waits for, and those that its makers hand their results to meanwhile, each once."""
     roles = dict.fromkeys(roles_waited_for(standing))
     for doing in standing.doing:
-        if any(map(is_made, doing.under_way)) and (judge := standing.judge_of(doing)) is not None:
+        made = [attempt for attempt in doing.under_way if is_made(attempt)]
+        if made and (judge := standing.judge_of(doing)) is not None:
             roles[judge] = None
     return tuple(roles)
 

@@ -131,7 +131,8 @@ class Inbox:
         self._subscription: Subscription | None = None
         self._reply = ""
         self._asked = 0
-        self._heard = anyio.current_time()
+        self._clock = asyncio.get_running_loop().time
+        self._heard = self._clock()
         self._gone = False
         self._stopped = False
         self._losses = nc.losses
@@ -222,7 +223,7 @@ class Inbox:
 
     def _is_silent(self) -> bool:
         lost = self._losses != self._nc.losses  # what was asked on a connection went with it
-        return self._asked > 0 and (lost or anyio.current_time() - self._heard > SILENCE)
+        return self._asked > 0 and (lost or self._clock() - self._heard > SILENCE)
 
     def _refuse_a_closed_connection(self) -> None:
         """Raise if the connection was closed for good, as after a refused login: nobody would be heard any more."""
@@ -247,12 +248,12 @@ class Inbox:
     async def _listen(self) -> None:
         """Listen on a new inbox, so that what was asked on an old one cannot arrive any more."""
         self._reply = self._nc.new_inbox()
-        self._asked, self._gone, self._heard = 0, False, anyio.current_time()
+        self._asked, self._gone, self._heard = 0, False, self._clock()
         self._delivered, self._losses = 0, self._nc.losses
         self._subscription = await self._nc.lane(self._reply, self._arrive)
 
     def _arrive(self, arrival: Arrival) -> None:
-        self._heard = anyio.current_time()
+        self._heard = self._clock()
         if ACK.match(arrival.reply):
             self._asked = max(0, self._asked - 1)
             delivery = Delivery(arrival, self._nc)
@@ -295,7 +296,7 @@ class Inbox:
         if missing <= 0 or self._gone or not (however_few or 2 * missing >= free):
             return
         if self._asked == 0:
-            self._heard = anyio.current_time()
+            self._heard = self._clock()
         request = {"batch": missing, "expires": int(EXPIRES * 1e9), "idle_heartbeat": int(HEARTBEAT * 1e9)}
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
         try:

@@ -57,7 +57,7 @@ class Goal(Message):
     goal: Token
     """Chosen by the publisher; accepted once, for ever."""
     loop: Token
-    input: Json = Field(default_factory=dict[str, JsonValue])
+    input: Json = Field(default_factory=dict)
     """What the workers are given."""
     acceptance: Json | None = None
     """What only the acceptance evaluator is given; the generator never sees it."""
@@ -106,7 +106,7 @@ class StepOrder(Message):
     role: Token
     judge: Token | None = None
     """Set when the work is to judge."""
-    input: Json = Field(default_factory=dict[str, JsonValue])
+    input: Json = Field(default_factory=dict)
     task: JsonValue = None
     """What the goal's plan gives this step."""
     before: JsonValue = None
@@ -177,7 +177,7 @@ class Verdict(Message):
     """How many parts of the output an acceptance evaluator found to be false successes."""
     beyond: Text = ""
     """What it looked at besides the output, such as a database: the same output may be judged otherwise next time."""
-    evidence: Json = Field(default_factory=dict[str, JsonValue])
+    evidence: Json = Field(default_factory=dict)
     usage: Usage = Usage()
 
 
@@ -261,7 +261,7 @@ class Outcome(Message):
     """What may have been spent besides, at most, by attempts that were left behind and by goals of theirs."""
     fault: Failure | None = None
     """What kept it from succeeding, where one failure did."""
-    evidence: Json = Field(default_factory=dict[str, JsonValue])
+    evidence: Json = Field(default_factory=dict)
     """Figures behind the reason, and `messages`: places in the stream of the messages that show it."""
     unverified: str = ""
     """What nobody checked about the best attempt."""

@@ -31,7 +31,7 @@ class Usage(Message):
     def __add__(self, other: "Usage") -> "Usage":
         ours, theirs = self.__dict__, other.__dict__
         more = {name: min(ours[name] + spent, FIGURE) for name, spent in theirs.items() if spent}
-        return Usage.of(**ours | more) if more else self
+        return self.but(**more) if more else self
 
 
 class Limits(Message):

@@ -64,10 +64,11 @@ def headers_in(raw: bytes) -> Headers:
 
 def header_block(headers: Headers) -> bytes:
     """Return headers as they travel; a line break in a value becomes a space."""
-    text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
-        text = "".join([f"{name}: {value.translate(BREAKS)}\r\n" for name, value in headers.items()])
-    return b"%b\r\n%b\r\n" % (VERSION, text.encode(errors="replace"))
+    lines = [*map(": ".join, headers.items()), "", ""]
+    text = "\r\n".join(lines)
+    if text.count("\n") != len(headers) + 1 or text.count("\r") != len(headers) + 1:
+        text = "\r\n".join([line.translate(BREAKS) for line in lines])
+    return b"%b\r\n%b" % (VERSION, text.encode(errors="replace"))
 
 
 class WireClient(Client):
