@@ -96,7 +96,7 @@ def open_goal(goal: Goal, loop: Loop | None, at: datetime, known: tuple[str, ...
         return (opened, Over(outcome=outcome_of(standing, refusal, at)))
     if pinned.steps or (pinned.race and not pinned.plan and not pinned.baseline):
         return (opened, *take_up(standing, at)[0])
-    return (opened, Began(attempt=BASELINE if pinned.baseline else 1))
+    return (opened, Began.of(attempt=BASELINE if pinned.baseline else 1))
 
 
 def decide(standing: Standing, message: Message, at: datetime, seq: int = 0) -> tuple[Event, ...]:
@@ -259,7 +259,7 @@ def of_a_beginning(standing: Standing, event: Opened | Forked) -> Iterator[Messa
     """Yield what is sent of a goal that is new: its deadline, and for a fork what was under way."""
     if standing.over:
         return
-    yield Timer(goal=standing.goal.goal, id=DEADLINE, at=standing.ends)
+    yield Timer.of(goal=standing.goal.goal, id=DEADLINE, at=standing.ends)
     if isinstance(event, Forked):
         yield from ordered_anew(evolve(None, event))
 
@@ -272,7 +272,7 @@ def of_a_loser(standing: Standing, event: CalledOff) -> Iterator[Message]:
 
 def of_an_end(standing: Standing, event: Over) -> Iterator[Message]:
     """Yield what is sent where the goal has ended."""
-    yield Ended(goal=standing.goal.goal, outcome=event.outcome)
+    yield Ended.of(goal=standing.goal.goal, outcome=event.outcome)
     yield from subgoals.answer(standing.goal, event.outcome)
     yield from subgoals.call_off(standing, event.below)
 

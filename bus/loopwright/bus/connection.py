@@ -137,7 +137,7 @@ class Bus:
     async def set_timer(self, timer: Timer) -> None:
         """Have the broker say `Due` at a time; no process of ours waits for it."""
         at = timer.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        due = Due(goal=timer.goal, id=timer.id)
+        due = Due.of(goal=timer.goal, id=timer.id)
         headers = {
             "Nats-Schedule": f"@at {at}",
             "Nats-Schedule-Target": str(Subject.of("due", ns=self.ns, goal=timer.goal, id=timer.id)),

@@ -64,10 +64,11 @@ def headers_in(raw: bytes) -> Headers:
 
 def header_block(headers: Headers) -> bytes:
     """Return headers as they travel; a line break in a value becomes a space."""
-    lines = [*map(": ".join, headers.items()), "", ""]
-    text = "\r\n".join(lines)
-    if text.count("\n") != len(headers) + 1 or text.count("\r") != len(headers) + 1:
-        text = "\r\n".join([line.translate(BREAKS) for line in lines])
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    whole = "".join(lines)
+    if "\n" in whole or "\r" in whole:
+        lines = [line.translate(BREAKS) for line in lines]
+    text = "\r\n".join([*lines, "", ""])
     return b"%b\r\n%b" % (VERSION, text.encode(errors="replace"))
 
 
