@@ -81,6 +81,8 @@ class Consumer:
     late: float = 0.0
     """Seconds that the replica behind it lagged when it was made."""
     unsent: deque[int] = field(default_factory=deque)
+    behind: deque[int] = field(default_factory=deque)
+    """What the replica had not yet heard of when it was made."""
     again: deque[int] = field(default_factory=deque)
     held: dict[int, Held] = field(default_factory=dict)
     counts: dict[int, int] = field(default_factory=dict)
@@ -91,15 +93,23 @@ class Consumer:
     """Inboxes that get signs of life, and when they last heard anything."""
 
     def __post_init__(self) -> None:
-        """Note what is there already."""
-        latest = self.loop.time() - self.late if self.late else float("inf")
-        there = [
-            kept for kept in self.stream.messages.values() if kept.at <= latest and self.wanted.takes(kept.subject)
-        ]
-        there.sort(key=lambda kept: kept.seq)
+        """Note what is there already, as far as the replica knows."""
+        latest = self.loop.time() - self.late
+        all_ = sorted(self.stream.messages.values(), key=lambda kept: kept.seq)
+        there = [kept for kept in all_ if kept.seq >= self.wanted.start and self.wanted.takes(kept.subject)]
+        known = [kept for kept in there if not self.late or kept.at <= latest]
         if self.wanted.last_only:
-            there = sorted({kept.subject: kept for kept in there}.values(), key=lambda kept: kept.seq)
-        self.unsent.extend(kept.seq for kept in there if kept.seq >= self.wanted.start)
+            known = sorted({kept.subject: kept for kept in known}.values(), key=lambda kept: kept.seq)
+        self.unsent.extend(kept.seq for kept in known)
+        self.behind.extend(kept.seq for kept in there if self.late and kept.at > latest)
+        if self.behind:
+            self.loop.call_later(self.late, self.catch_up)
+
+    def catch_up(self) -> None:
+        """Hear of what the replica had missed."""
+        self.unsent.extend(self.behind)
+        self.behind.clear()
+        self.serve()
 
     @property
     def is_idle(self) -> bool:
@@ -116,6 +126,7 @@ class Consumer:
     def stored(self, kept: Kept) -> None:
         """Take note of a new message."""
         if self.wanted.takes(kept.subject):
+            self.catch_up()
             self.unsent.append(kept.seq)
             self.serve()
 
