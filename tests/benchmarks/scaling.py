@@ -8,6 +8,7 @@ processes there when nothing is to be done.
 import argparse
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ import anyio
 from loopwright.bus import Goals, Status, connect_bus
 from loopwright.deploy import logs
 from loopwright.deploy.embedded import embedded_server
+from loopwright.deploy.tether import tethered
 from tests.benchmarks.paced import ATTEMPTS, MODEL
 from tests.processes.running import processor_time, running
 
@@ -60,18 +62,27 @@ async def rate(workers: int, folder: Path) -> tuple[float, float]:
 
 
 async def idle(folder: Path) -> dict[str, float]:
-    """Return the share of one core that each process takes, by what it is, while there are no goals."""
+    """Return the share of one core that each process takes, by what it is, while there are no goals.
+
+    Beside them a bare loop that wakes as often: a virtual machine with nothing to do may charge each waking with
+    several times what it takes.
+    """
+    words = tethered([sys.executable, "-c", "import time\nwhile True: time.sleep(0.1)"], signal=signal.SIGKILL)
     async with (
+        await anyio.open_process(words) as bare,
         embedded_server(folder, sync="2m") as server,
         running(server.url, ORCHESTRATOR, JUDGE, WORKER) as actors,
     ):
         names = ("orchestrator", "a worker", "another worker")
-        pids = dict(zip(names, (actor.process.pid for actor in actors), strict=True)) | {"server": server.pid}
+        pids = dict(zip(names, (actor.process.pid for actor in actors), strict=True))
+        pids |= {"server": server.pid, "a bare loop": bare.pid}
         await anyio.sleep(SETTLE)
         before, began = {name: processor_time(pid) for name, pid in pids.items()}, time.monotonic()
         await anyio.sleep(2 * SECONDS)
         seconds = time.monotonic() - began
-        return {name: (processor_time(pid) - before[name]) / seconds for name, pid in pids.items()}
+        took = {name: (processor_time(pid) - before[name]) / seconds for name, pid in pids.items()}
+        bare.kill()
+    return took
 
 
 def busy_time() -> float:

@@ -1,5 +1,6 @@
 """Who acts: orchestrators that decide, workers that make, evaluators that judge, and the loops they run."""
 
+from loopwright.actors.at_work import tell_order as tell_order
 from loopwright.actors.errors import Retriable as Retriable
 from loopwright.actors.errors import StepFailed as StepFailed
 from loopwright.actors.loop import Bounds as Bounds

@@ -227,6 +227,8 @@ def result(bus: Bus, order: StepOrder, returned: object) -> Result:
     """Return the result of what a handler returned: a model, JSON, or `Made` with its cost."""
     told: dict[str, object] = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
     if isinstance(returned, Made):
+        if countable(returned.usage) is not returned.usage:
+            raise StepFailed(FailureClass.MISUSE, "what was spent cannot be written as JSON", returned.usage)
         output = as_json(returned.output, returned.usage)
         return Result.of(**told, output=output, size=returned.size, usage=returned.usage)
     return Result.of(**told, output=as_json(returned))
@@ -249,9 +251,19 @@ def failed(
     """Return the answer of a handler that has nothing to show."""
     told = {"goal": order.goal, "step": order.step, "attempt": order.attempt, "worker": bus.name}
     if order.judge is None:
-        return Result(**told, failure=failure, usage=usage)
+        return Result(**told, failure=failure, usage=countable(usage))
     told |= {"judge": order.role, "made": order.made}
-    return Evaluation(**told, passed=False, score=0.0, failure=failure, usage=usage)
+    return Evaluation(**told, passed=False, score=0.0, failure=failure, usage=countable(usage))
+
+
+def countable(spent: Usage) -> Usage:
+    """Return what was spent, without what a handler has noted besides where JSON cannot hold that."""
+    if spent.model_extra:
+        try:
+            written(spent)
+        except ValueError:
+            return Usage(**{name: getattr(spent, name) for name in Usage.model_fields})
+    return spent
 
 
 def as_json(value: object, spent: Usage | None = None) -> JsonValue:

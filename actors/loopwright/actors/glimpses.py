@@ -1,6 +1,7 @@
 """Telling whoever looks on which steps are being done, if they take long enough to be seen, and which are over."""
 
 import asyncio
+from contextvars import copy_context
 
 from loopwright.actors.work import glimpse
 from loopwright.bus.connection import Bus
@@ -18,6 +19,8 @@ class Glimpses:
         self.unseen: dict[Glimpse, float] = {}
         """When each is to be shown; the oldest first."""
         self._next: asyncio.TimerHandle | None = None
+        self._context = copy_context()
+        """What the timer runs in; in that of the step which begins it, lines of the log would speak of that step."""
 
     def of(self, order: StepOrder) -> "Glimpse":
         """Tell of the step that an order is about while the body does it."""
@@ -27,7 +30,7 @@ class Glimpses:
         """See to it that the oldest is shown when it is time."""
         if self._next is None and self.unseen:
             due = next(iter(self.unseen.values()))
-            self._next = asyncio.get_running_loop().call_at(due, self._look)
+            self._next = asyncio.get_running_loop().call_at(due, self._look, context=self._context)
 
     def _look(self) -> None:
         now, self._next = asyncio.get_running_loop().time(), None
@@ -37,7 +40,7 @@ class Glimpses:
 
 
 class Glimpse:
-    """One of them."""
+    """A step that is being done, as whoever looks on is told of it."""
 
     __slots__ = ("_all", "_order")
 

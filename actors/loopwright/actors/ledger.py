@@ -125,8 +125,7 @@ class Ledger:
         else:
             place: dict[str, str | int] = {"role": order.role, "step": order.step, "attempt": order.attempt}
             subject = Subject.of("decision", ns=bus.ns, goal=goal, **place)
-            headers, body = envelope.headers("step"), encode(order)
-            headers[CARRIED] = record.decode()
+            headers, body = {**envelope.headers("step"), CARRIED: record.decode()}, encode(order)
         self._known.forget(goal)
         writing = self._writing[goal] = Writing()
         try:

@@ -10,7 +10,7 @@ from loopwright.actors.standing import Standing
 from loopwright.bus.messages import Allowance, Goal, Output, StepOrder
 
 
-def of_a_beginning(standing: Standing, event: Began, _: Output | None) -> Iterable[StepOrder | Goal]:
+def of_an_attempt(standing: Standing, event: Began, _: Output | None) -> Iterable[StepOrder | Goal]:
     """Return what is ordered where an attempt begins; the baseline is only judged."""
     if event.attempt == 0:
         return [evaluation(standing, 0, role) for role in standing.panel.everybody]
@@ -35,7 +35,7 @@ def of_a_reply(standing: Standing, event: Answered, _: Output | None) -> Iterabl
 
 
 ORDERS: dict[type, Callable[[Standing, Any, Output | None], Iterable[StepOrder | Goal]]] = {
-    Began: of_a_beginning,
+    Began: of_an_attempt,
     Produced: of_a_result,
     Judged: of_a_verdict,
     Failed: of_a_verdict,

@@ -138,7 +138,7 @@ class Workplace:
         try:
             await holding.take_over()
         except LeaseLost:
-            log.info("lease.lost", goal=order.goal)
+            log.info("lease.lost", goal=order.goal, attempt=order.attempt, role=order.role)
             return
         doubt = holding.open_claim()
         kind = FailureClass.IN_DOUBT if doubt else FailureClass.CRASHED
@@ -180,7 +180,12 @@ class Workplace:
         return StepOrder(goal=goal, loop="unknown", step=step, attempt=attempt, role=role, judge=judge)
 
     async def _resumed(self, order: StepOrder, delivery: Delivery) -> StepOrder:
-        """Return an order with how often its attempt had been laid aside by then, which its subject does not tell."""
+        """Return an order with how often its attempt had been laid aside by then, which its subject does not tell.
+
+        An evaluation has nothing of that, unless its order was handed on by whoever made the attempt.
+        """
+        if order.judge is not None and Subject.parse(delivery.subject).kind != "made":
+            return order
         while (pause := await self._bus.last(place_of_pause(self._bus, order))) and pause.seq < delivery.seq:
             order = order.but(resumed=order.resumed + 1)
         return order

@@ -337,3 +337,28 @@ async def test_an_attempt_that_was_taken_up_again_and_kills_whoever_takes_it_is_
     assert order.resumed == 1
     assert (outcome.status, outcome.fault and outcome.fault.kind) == (Status.FAILED, FailureClass.CRASHED)
     assert shop.refunded == []
+
+
+async def test_an_evaluation_that_is_given_up_knows_nothing_of_how_often_its_attempt_was_laid_aside(
+    bus: Bus, fleet: Fleet
+) -> None:
+    @evaluator("finer")
+    async def finer(attempt: Attempt[Any, Any]) -> Verdict:
+        return Verdict(passed=True, score=1.0)
+
+    shop, strict = Shop(), LOOP.but(judges=("fine", "finer"))
+    async with fleet(bus, shop.clerk(), finer, loop=strict) as goals:
+        run = await goals.submit("refunds", {"order": "a7"}, goal="g1")
+        (question,) = await questions(bus)
+        await give(bus, question, reply(question, True))
+        async with await bus.consumer(LOOP_STREAM, "role-default-fine", orders_for("default", "fine")) as dying:
+            for _ in range(1 + ENOUGH):
+                with anyio.fail_after(5):
+                    delivery = await dying.receive()
+                await Suspects(bus).take(delivery)
+                await delivery.later()  # its lease has lapsed
+        async with fleet(bus, fine, orchestrators=0):
+            await end_of(run)
+    found = await Trajectory(bus, "g1", kinds=frozenset({"effect"})).so_far()
+    held = [each.message for each in found if isinstance(each.message, Effect) and each.message.role == "fine"]
+    assert [(str(each.phase), each.resumed) for each in held] == [("held", 0)]

@@ -2,7 +2,8 @@
 
 import anyio
 
-from loopwright.actors.glimpses import Glimpses
+from loopwright.actors.at_work import AT_WORK
+from loopwright.actors.glimpses import NOTICED, Glimpses
 from loopwright.bus import Bus
 from loopwright.bus.envelope import read
 from loopwright.bus.messages import Live, StepOrder
@@ -28,9 +29,28 @@ async def test_each_step_that_takes_long_is_shown_and_no_other(bus: Bus) -> None
         with glimpses.of(order(1)):
             with glimpses.of(order(3)):
                 await anyio.lowlevel.checkpoint()
+            await anyio.sleep(NOTICED / 2)
             with glimpses.of(order(2)), anyio.fail_after(5):
                 await both.wait()
         with glimpses.of(order(4)):
             await anyio.lowlevel.checkpoint()
         await bus.nc.reach()
     assert shown == [(1, "begins"), (2, "begins"), (2, ""), (1, "")]
+
+
+async def test_what_is_logged_as_a_step_is_shown_is_not_said_of_the_step_that_began_before_it(bus: Bus) -> None:
+    at_work: list[StepOrder | None] = []
+    shown = anyio.Event()
+
+    class Noted(Glimpses):
+        def _look(self) -> None:
+            at_work.append(AT_WORK.get())
+            super()._look()
+            shown.set()
+
+    glimpses = Noted(bus)
+    before = AT_WORK.set(order(1))
+    with glimpses.of(order(1)), anyio.fail_after(5):
+        await shown.wait()
+    AT_WORK.reset(before)
+    assert at_work == [None]

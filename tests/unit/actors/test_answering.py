@@ -1,12 +1,19 @@
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
-from loopwright.actors.answering import as_json, refuse_unsendable
+from loopwright.actors.answering import as_json, failed, refuse_unsendable, result
 from loopwright.actors.errors import StepFailed
-from loopwright.bus.envelope import MAX_BODY
-from loopwright.bus.messages import FailureClass, Output, Usage, Verdict
+from loopwright.actors.work import Made
+from loopwright.bus import Bus
+from loopwright.bus.envelope import MAX_BODY, encode
+from loopwright.bus.messages import Failure, FailureClass, Output, StepOrder, Usage, Verdict
 from loopwright.bus.plain import JsonValue
 
 SPENT = Usage(tokens_in=7)
+BUS = cast("Bus", SimpleNamespace(name="w-1"))
+"""All that is asked of a bus here."""
 
 
 UNREADABLE = pytest.mark.parametrize(
@@ -49,3 +56,19 @@ def test_what_json_cannot_hold_is_a_misuse(made: object) -> None:
 def test_a_model_of_which_nobody_could_read_what_it_holds_is_a_misuse_as_well(made: str, why: str) -> None:
     with pytest.raises(StepFailed, match=why):
         as_json(Output.of(value=made))
+
+
+@pytest.mark.parametrize("judge", [None, "eval"], ids=["a result", "an evaluation"])
+def test_what_was_spent_counts_without_what_json_cannot_hold_of_it(judge: str | None) -> None:
+    odd = Usage(tokens_in=7, details=object())
+    order = StepOrder(goal="g1", loop="l", step="work", attempt=1, role="eval", judge=judge)
+    said = failed(BUS, order, Failure(kind=FailureClass.MISUSE, message="no"), odd)
+    assert said.usage == SPENT
+    encode(said)
+
+
+def test_a_result_of_which_nobody_could_read_what_was_spent_is_a_misuse() -> None:
+    odd = Usage(tokens_in=7, details="\ud800")
+    order = StepOrder(goal="g1", loop="l", step="work", attempt=1, role="work")
+    with pytest.raises(StepFailed, match="what was spent cannot be written as JSON"):
+        result(BUS, order, Made(output=1, usage=odd))
