@@ -5,6 +5,7 @@ subscriptions, are nats-py's own.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -82,7 +83,8 @@ class Network:
         way = self._weather.down(client.name, said)
         if way.lost:
             return not_before
-        life, at = self.broker.life, max(not_before, self.loop.time() + way.delay)
+        # Later than what was sent before, if only just: a real clock has no order among timers of one moment.
+        life, at = self.broker.life, max(math.nextafter(not_before, math.inf), self.loop.time() + way.delay)
 
         def deliver() -> None:
             if self.broker.life == life and not client.is_cut:
