@@ -13,7 +13,6 @@ from loopwright.actors.asking import Asked, asked, give, place_of_reply, reply
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.holding import Holding
 from loopwright.actors.ledger import last_decision
-from loopwright.actors.suspects import ENOUGH, Suspects
 from loopwright.bus import Bus, Outcome, Run, Status, StopReason, Trajectory
 from loopwright.bus.client import Goals
 from loopwright.bus.effects import Effect
@@ -22,11 +21,11 @@ from loopwright.bus.errors import GuardLost
 from loopwright.bus.messages import FailureClass, StepOrder
 from loopwright.bus.presence import present
 from loopwright.bus.questions import Pause, Question, Reply
-from loopwright.bus.subjects import LOOP as LOOP_STREAM
-from loopwright.bus.subjects import Subject, orders_for
+from loopwright.bus.subjects import Subject
 from loopwright.deploy.asking import in_words
 from loopwright.tools import Denied, IdempotencyKey, Tool, tool
 from loopwright.tools.model import Answer, Turn
+from tests.integration.actors.dying import take_orders_in_vain
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 
@@ -323,15 +322,9 @@ async def test_an_attempt_that_was_taken_up_again_and_kills_whoever_takes_it_is_
         async with fleet(bus, shop.clerk(), orchestrators=0):
             (question,) = await questions(bus)
         await give(bus, question, reply(question, True))
-        async with await bus.consumer(LOOP_STREAM, "role-default-clerk", orders_for("default", "clerk")) as dying:
-            for number in range(1 + ENOUGH):
-                with anyio.fail_after(5):
-                    delivery = await dying.receive()
-                await Suspects(bus).take(delivery)
-                order = read_at(StepOrder, Subject.parse(delivery.subject), delivery.data, delivery.headers)
-                if number == 1:
-                    await Holding(bus, order, [shop.refund()], delivery=2).take_over()
-                await delivery.later()  # its lease has lapsed
+        taken = await take_orders_in_vain(bus, "clerk")
+        order = read_at(StepOrder, Subject.parse(taken.subject), taken.data, taken.headers)
+        await Holding(bus, order, [shop.refund()], delivery=2).take_over()
         async with fleet(bus, shop.clerk(), orchestrators=0):
             outcome = await end_of(run)
     assert order.resumed == 1
@@ -351,12 +344,7 @@ async def test_an_evaluation_that_is_given_up_knows_nothing_of_how_often_its_att
         run = await goals.submit("refunds", {"order": "a7"}, goal="g1")
         (question,) = await questions(bus)
         await give(bus, question, reply(question, True))
-        async with await bus.consumer(LOOP_STREAM, "role-default-fine", orders_for("default", "fine")) as dying:
-            for _ in range(1 + ENOUGH):
-                with anyio.fail_after(5):
-                    delivery = await dying.receive()
-                await Suspects(bus).take(delivery)
-                await delivery.later()  # its lease has lapsed
+        await take_orders_in_vain(bus, "fine")
         async with fleet(bus, fine, orchestrators=0):
             await end_of(run)
     found = await Trajectory(bus, "g1", kinds=frozenset({"effect"})).so_far()

@@ -11,12 +11,13 @@ import pytest
 from loopwright.actors import Loop, Worker
 from loopwright.actors.dead import bury
 from loopwright.actors.retrying import NotRetriable, retry
-from loopwright.actors.suspects import ENOUGH, Suspects
+from loopwright.actors.suspects import ENOUGH
 from loopwright.bus import Bus, Outcome, Run, Status, StepOrder, StopReason
 from loopwright.bus.client import Goals
 from loopwright.bus.errors import LetterUnknown
 from loopwright.bus.letters import Letter, letter, letters, remove, remove_up_to
-from loopwright.bus.subjects import DEAD, INTAKE, LOOP, orders_for
+from loopwright.bus.subjects import DEAD, INTAKE, LOOP
+from tests.integration.actors.dying import take_in_vain, take_orders_in_vain
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
@@ -25,16 +26,6 @@ type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
 async def end_of(run: Run) -> Outcome:
     with anyio.fail_after(15):
         return await run.outcome()
-
-
-async def take_in_vain(bus: Bus, stream: str, name: str, *wanted: str) -> None:
-    """Be every process that takes a message and does not survive it."""
-    async with await bus.consumer(stream, name, list(wanted)) as inbox:
-        with anyio.fail_after(5):
-            for _ in range(1 + ENOUGH):
-                delivery = await inbox.receive()
-                await Suspects(bus).take(delivery)
-                await delivery.later()  # its lease has lapsed
 
 
 async def a_letter(bus: Bus) -> Letter:
@@ -62,7 +53,7 @@ async def test_a_step_that_nobody_survived_is_a_letter_from_which_its_goal_begin
     one_chance = guessing.model_copy(update={"bounds": guessing.bounds.model_copy(update={"failures": 1})})
     async with fleet(bus, judge, loop=one_chance) as goals:
         run = await goals.submit("guessing", {"target": 1}, goal="g1")
-        await take_in_vain(bus, LOOP, "role-default-guess", *orders_for("default", "guess"))
+        await take_orders_in_vain(bus, "guess")
         async with fleet(bus, guesser, orchestrators=0):
             outcome = await end_of(run)
             found = await a_letter(bus)
@@ -85,7 +76,7 @@ async def test_a_step_whose_goal_was_met_all_the_same_is_not_tried_again(
 ) -> None:
     async with fleet(bus, judge) as goals:
         run = await goals.submit("guessing", {"target": 2}, goal="g1")
-        await take_in_vain(bus, LOOP, "role-default-guess", *orders_for("default", "guess"))
+        await take_orders_in_vain(bus, "guess")
         async with fleet(bus, guesser, orchestrators=0):
             await end_of(run)
     with pytest.raises(NotRetriable, match="its goal g1 was met all the same"):

@@ -10,15 +10,15 @@ from structlog.testing import capture_logs
 
 from loopwright.actors import Attempt, Loop, Retriable, Step, StepFailed, Verdict, Worker, evaluator, worker
 from loopwright.actors.holding import Holding
-from loopwright.actors.suspects import ENOUGH, Suspects
 from loopwright.bus import Bus, FailureClass, StopReason, Trajectory, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.effects import Effect
 from loopwright.bus.errors import LoopwrightError
 from loopwright.bus.messages import Allowance
-from loopwright.bus.subjects import LOOP, Subject, orders_for
+from loopwright.bus.subjects import Subject
 from loopwright.tools import Done, IdempotencyKey, NotDone, Tool, tool
 from loopwright.tools.model import Turn
+from tests.integration.actors.dying import take_orders_in_vain
 from tests.integration.actors.paying import ORDER, Ledger, Script, end_of
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
@@ -149,12 +149,7 @@ async def test_a_step_that_kills_whoever_takes_it_is_in_doubt_if_it_was_paying(
 ) -> None:
     async with fleet(bus, judge) as goals:
         run = await goals.submit("guessing", {"target": 1}, goal="g1")
-        async with await bus.consumer(LOOP, "role-default-guess", orders_for("default", "guess")) as dying:
-            for _ in range(1 + ENOUGH):
-                with anyio.fail_after(5):
-                    delivery = await dying.receive()
-                await Suspects(bus).take(delivery)
-                await delivery.later()  # its lease has lapsed
+        await take_orders_in_vain(bus, "guess")
         subject = Subject.of("effect", ns="default", goal="g1", step="work", attempt=1, role="guess")
         told = subject.told() | {"phase": "claimed", "name": "pay", "call": "c", "occurrence": 1, "key": "k1"}
         await bus.publish(subject, Effect.model_validate(told), id="c1", guard=0)
