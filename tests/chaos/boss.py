@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 
@@ -10,6 +11,7 @@ from loopwright.bus import Bus
 from loopwright.bus.errors import GuardLost
 from loopwright.bus.questions import Pause, Reply
 from loopwright.bus.stored import Stored
+from tests.chaos.listening import listen
 
 DENIED = "01"
 """What the digest of a call begins with that is denied: one in eight."""
@@ -19,24 +21,17 @@ DENIED = "01"
 async def boss(bus: Bus) -> AsyncIterator[None]:
     """Answer whatever is asked while the body runs."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(answer, bus, name="boss")
+        tasks.start_soon(listen, bus, f"lw.v1.pause.{bus.ns}.>", partial(answer, bus), name="boss")
         yield
         tasks.cancel_scope.cancel()
 
 
-async def answer(bus: Bus) -> None:
-    """Answer whatever is asked, for ever."""
-    newest = 0
-    inbox, _ = await bus.reader([f"lw.v1.pause.{bus.ns}.>"], after=lambda: newest)
-    async with inbox:
-        while True:
-            delivery = await inbox.receive()
-            newest = delivery.seq
-            pause = await bus.message(Pause, Stored.delivered(delivery))
-            if pause is None:
-                continue
-            for digest in pause.digests:
-                await say(bus, pause, digest, newest)
+async def answer(bus: Bus, stored: Stored) -> None:
+    """Answer all that is asked where an attempt was laid aside."""
+    pause = await bus.message(Pause, stored)
+    if pause is not None:
+        for digest in pause.digests:
+            await say(bus, pause, digest, stored.seq)
 
 
 async def say(bus: Bus, pause: Pause, digest: str, asked: int) -> None:

@@ -27,6 +27,7 @@ from loopwright.deploy.embedded import Server, embedded_server
 from tests.chaos.account import RECOVERY, Account, audit, read_record, recoveries
 from tests.chaos.boss import boss
 from tests.chaos.ledger import read
+from tests.chaos.listening import listen
 from tests.chaos.nursery import nursery
 from tests.chaos.station import Actor, Station, station
 
@@ -148,7 +149,7 @@ class Campaign:
         """Do every deed, wait for every goal, and settle the account."""
         began = time.monotonic()
         async with boss(self._goals.bus), anyio.create_task_group() as tasks:
-            tasks.start_soon(self._hear, name="hear")
+            tasks.start_soon(listen, self._goals.bus, f"lw.v1.event.{self._goals.bus.ns}.*", self._hear, name="hear")
             tasks.start_soon(self._submit, name="submit")
             await self._do_deeds()
             self._going_on = False
@@ -175,19 +176,13 @@ class Campaign:
             self.story.goals[goal] = rounds + job.beside
             await self._goals.submit(job.loop, job.given(rounds), goal=goal, acceptance=job.acceptance)
 
-    async def _hear(self) -> None:
-        """Make room whenever a goal has ended that we have submitted."""
-        bus, newest = self._goals.bus, 0
-        inbox, _ = await bus.reader([f"lw.v1.event.{bus.ns}.*"], after=lambda: newest)
-        async with inbox:
-            while True:
-                delivery = await inbox.receive()
-                newest = delivery.seq
-                ended = await bus.message(Ended, Stored.delivered(delivery))
-                if ended is not None and ended.goal in self.story.goals.keys() - self.story.ended:
-                    self.story.ended.add(ended.goal)
-                    self._room.release()
-                    self._look()
+    async def _hear(self, stored: Stored) -> None:
+        """Make room where a goal has ended that we have submitted."""
+        ended = await self._goals.bus.message(Ended, stored)
+        if ended is not None and ended.goal in self.story.goals.keys() - self.story.ended:
+            self.story.ended.add(ended.goal)
+            self._room.release()
+            self._look()
 
     def _look(self) -> None:
         """Tell whoever waits for it that every goal has ended, and none is to come."""
