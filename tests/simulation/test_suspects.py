@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from loopwright.actors.presence import this_process
 from loopwright.actors.suspects import ALONE, ENOUGH, Suspects
@@ -199,3 +200,34 @@ def test_messages_that_died_together_are_taken_one_at_a_time_so_that_only_one_is
             assert deadly == ""
 
     play(story, messages=2)
+
+
+def test_the_log_says_once_that_messages_are_taken_one_at_a_time_and_once_that_they_are_no_more() -> None:
+    messages = 5
+
+    async def story(scene: Scene) -> None:
+        for number in range(ALONE):
+            taken, suspects = [await scene.taken() for _ in range(messages)], Suspects(scene.process(f"w{number}"))
+            for delivery in taken:
+                await suspects.take(delivery)
+                await delivery.later()
+        careful = Suspects(scene.process("careful"))
+
+        async def take(delivery: Delivery) -> None:
+            async with careful.in_hand(delivery):
+                await anyio.sleep(1)
+
+        for _ in range(2):
+            taken = [await scene.taken() for _ in range(messages)]
+            with capture_logs() as said:
+                async with anyio.create_task_group() as tasks:
+                    for delivery in taken:
+                        tasks.start_soon(take, delivery)
+            for delivery in taken:
+                await delivery.later()
+            assert [(each["event"], each.get("messages")) for each in said] == [
+                ("suspect.alone", None),
+                ("suspect.alone_no_more", messages),
+            ]
+
+    play(story, messages=messages)

@@ -10,7 +10,7 @@ A message that is taken for the first time costs nothing, so whoever dies of it 
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import anyio
 import structlog
@@ -47,6 +47,9 @@ class Suspects:
         self._bus = bus
         self._me = Taker(process=f"{random.getrandbits(64):016x}", name=bus.name)
         self._turn = anyio.Lock()
+        self._in_line = 0
+        """Messages that are taken alone: one in hand, and those that wait for it."""
+        self._taken_alone = 0
 
     @property
     def process(self) -> str:
@@ -63,16 +66,14 @@ class Suspects:
 
     @asynccontextmanager
     async def _taken_again(self, delivery: Delivery) -> AsyncIterator[str]:
-        lost = await self._lost(delivery)
+        seen = await self._look(delivery, sure=False)
+        lost = await self._lost(seen[0])
         if len(lost) >= ENOUGH:
             names = ", ".join(dict.fromkeys(each.name for each in lost))
             yield f"{len(lost)} processes took it and were not heard of again, one after the other ({names})"
             return
-        async with AsyncExitStack() as stack:
-            if len(lost) >= ALONE:
-                log.info("suspect.alone", subject=delivery.subject, lost=len(lost))
-                await stack.enter_async_context(self._turn)
-            await self.take(delivery)
+        async with self._alone(delivery, lost) if len(lost) >= ALONE else UNSUSPECTED:
+            await self._change(delivery, self._with_us, seen)
             try:
                 yield ""
             except anyio.get_cancelled_exc_class():
@@ -80,19 +81,38 @@ class Suspects:
                     await self.let_go(delivery)
                 raise
 
+    @asynccontextmanager
+    async def _alone(self, delivery: Delivery, lost: Takers) -> AsyncIterator[str]:
+        """Have no other of that kind in hand; the log tells when that begins, and when nothing waits for its turn."""
+        if not self._in_line:
+            self._taken_alone = 0
+            log.info("suspect.alone", subject=delivery.subject, lost=len(lost))
+        self._in_line += 1
+        try:
+            async with self._turn:
+                self._taken_alone += 1
+                yield ""
+        finally:
+            self._in_line -= 1
+            if not self._in_line:
+                log.info("suspect.alone_no_more", messages=self._taken_alone)
+
     async def take(self, delivery: Delivery) -> None:
         """Put our name on the list, where a message is taken another time."""
         if delivery.deliveries > 1:
-            await self._change(delivery, lambda takers: (*others(takers, self._me), self._me))
+            await self._change(delivery, self._with_us)
 
     async def let_go(self, delivery: Delivery) -> None:
         """Take our name off the list: we are alive, and have the message no more."""
         if delivery.deliveries > 1:
             await self._change(delivery, lambda takers: others(takers, self._me))
 
-    async def _lost(self, delivery: Delivery) -> Takers:
+    def _with_us(self, takers: Takers) -> Takers:
+        return (*others(takers, self._me), self._me)
+
+    async def _lost(self, takers: Takers) -> Takers:
         """Return who took a message before us and is not there any more, as far as that matters."""
-        takers = others((await self._look(delivery, sure=False))[0], self._me)
+        takers = others(takers, self._me)
         if len(takers) < ENOUGH:
             return takers
         if len(lost := await self._gone(takers)) < ENOUGH:
@@ -104,17 +124,18 @@ class Suspects:
         there = {each.process for each in await present(self._bus)}
         return tuple(each for each in takers if each.process not in there)
 
-    async def _change(self, delivery: Delivery, change: Callable[[Takers], Takers]) -> None:
-        sure, subject = False, self._place(delivery)
-        while True:
-            takers, seq = await self._look(delivery, sure=sure)
-            if (changed := change(takers)) == takers:
-                return
+    async def _change(
+        self, delivery: Delivery, change: Callable[[Takers], Takers], seen: tuple[Takers, int] | None = None
+    ) -> None:
+        """Change the list, of which `seen` was read already, if anything was."""
+        takers, seq = seen or await self._look(delivery, sure=False)
+        subject = self._place(delivery)
+        while (changed := change(takers)) != takers:
             suspect = Suspect(message=subject["message"], takers=changed)
             try:
                 await self._bus.publish(subject, suspect, id=str(subject), guard=seq)
             except GuardLost:
-                sure = True
+                takers, seq = await self._look(delivery, sure=True)
             else:
                 return
 
