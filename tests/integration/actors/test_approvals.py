@@ -313,21 +313,25 @@ async def test_a_person_is_told_that_whoever_asks_has_met_what_nobody_vouches_fo
         assert (await end_of(run)).why == "refund was not approved by boss"
 
 
+@pytest.mark.parametrize("times", [1, 2])
 async def test_an_attempt_that_was_taken_up_again_and_kills_whoever_takes_it_is_given_up(
-    bus: Bus, fleet: Fleet
+    bus: Bus, fleet: Fleet, times: int
 ) -> None:
-    shop = Shop()
+    shop = Shop(amounts=[500, 5][-times:])
     async with fleet(bus, fine, loop=LOOP) as goals:
         run = await goals.submit("refunds", {"order": "a7"}, goal="g1")
         async with fleet(bus, shop.clerk(), orchestrators=0):
             (question,) = await questions(bus)
+            for number in range(1, times):
+                await give(bus, question, reply(question, False))
+                (question,) = await questions(bus, run=number)
         await give(bus, question, reply(question, True))
         taken = await take_orders_in_vain(bus, "clerk")
         order = read_at(StepOrder, Subject.parse(taken.subject), taken.data, taken.headers)
         await Holding(bus, order, [shop.refund()], delivery=2).take_over()
         async with fleet(bus, shop.clerk(), orchestrators=0):
             outcome = await end_of(run)
-    assert order.resumed == 1
+    assert order.resumed == times
     assert (outcome.status, outcome.fault and outcome.fault.kind) == (Status.FAILED, FailureClass.CRASHED)
     assert shop.refunded == []
 
