@@ -93,3 +93,8 @@ class Told:
 
 def bounded(loop: Loop = LOOP, **bounds: Any) -> Loop:
     return loop.model_copy(update={"bounds": Bounds(**bounds)})
+
+
+def at(step: str, attempt: int) -> dict[str, Any]:
+    """Return what a message about one attempt of a step says of it."""
+    return {"goal": "g1", "step": step, "attempt": attempt}

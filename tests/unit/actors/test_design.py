@@ -10,6 +10,7 @@ from loopwright.actors.decide import open_goal
 from loopwright.actors.decision import Decision
 from loopwright.actors.evolve import evolve
 from loopwright.actors.loop import Bounds, Loop
+from loopwright.actors.person import Person
 from loopwright.bus.messages import Goal, Limits
 
 WELL: dict[str, Any] = {"name": "loop", "work": "code", "judges": ["a", "b", "c"]}
@@ -97,6 +98,46 @@ def test_a_flaw_is_told_with_its_place(design: dict[str, Any], place: str, said:
     found = flaws_of(**design)
     assert found.keys() == {place}
     assert found[place].startswith(said)
+
+
+RACING: dict[str, Any] = {"judges": ["tests"], "makers": ["strong"]}
+
+
+@pytest.mark.parametrize(
+    ("design", "place", "said"),
+    [
+        ({"race": 0}, "race.counted", "greater than or equal to 2"),
+        ({"race": 1}, "race.counted", "greater than or equal to 2"),
+        ({"race": 99}, "race.counted", "less than or equal to 16"),
+        ({"race": [{"model": "a"}]}, "race", "a race has 2 lanes at least and 16 at most, and this one has 1"),
+        ({"race": 4, "bounds": {"attempts": 3}}, "race", "4 attempts are made side by side, and 3 may be made"),
+        ({"race": [{"role": "strnog"}, {}]}, "race.0.role", "did you mean strong?"),
+        ({"race": [{"modell": "a"}, {}]}, "race.named.0.modell", "did you mean model?"),
+        ({"race": 2, "bounds": {"width": 3}}, "bounds.width", "no other attempts: leave the width out"),
+        ({"race": 2, "people": {"code": Person(within=9)}}, "race", "code is a person"),
+        ({"steps": [{"name": "a", "race": 40}]}, "steps.0.race.counted", "less than or equal to 16"),
+        ({"steps": [{"name": "a", "race": [{"role": "x"}, {}]}]}, "steps.0.race.0.role", "x is not among"),
+        ({"steps": [{"name": "a", "judges": ["style"]}]}, "steps.0.judges.0", "style is not among the roles"),
+        ({"steps": [{"name": "a", "judges": []}]}, "steps.0.judges", "nobody judges what a makes"),
+        ({"judges": [], "steps": [{"name": "a"}]}, "steps.0.name", "nobody judges what a makes"),
+        (
+            {"steps": [{"name": "a", "vote": {"quorum": 2}}]},
+            "steps.0.vote.quorum",
+            "the quorum is 2 and there are 1 judges",
+        ),
+        (
+            {"judges": ["a", "b"], "vote": {"quorum": 2}, "steps": [{"name": "s", "judges": ["a"]}]},
+            "steps.0.judges",
+            "they vote as the judges of the loop do: the quorum is 2 and there are 1 judges",
+        ),
+        ({"steps": [{"name": "a", "checks": ["tests"]}]}, "steps.0.checks.0", "tests judges what a makes twice"),
+    ],
+)
+def test_a_race_or_a_panel_that_cannot_be_is_refused_with_place_and_reason(
+    design: dict[str, Any], place: str, said: str
+) -> None:
+    ((where, why),) = flaws_of(**RACING | design).items()
+    assert (where, said in why) == (place, True), why
 
 
 def test_all_flaws_are_told_at_once() -> None:

@@ -1,11 +1,10 @@
-"""A race: lanes that are made side by side, of which the first that is accepted wins; and steps with own judges."""
+"""A race: lanes that are made side by side, of which the first that is accepted wins."""
 
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from loopwright.actors.decide import sends
 from loopwright.actors.decision import Decision
@@ -16,7 +15,6 @@ from loopwright.actors.forking import open_fork
 from loopwright.actors.ladder import OtherModel
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.measured import NEW, Measured
-from loopwright.actors.person import Person
 from loopwright.actors.plan import PlannedStep
 from loopwright.actors.race import Lane
 from loopwright.actors.subgoals import goal_of_attempt
@@ -34,7 +32,7 @@ from loopwright.bus.messages import (
     StopReason,
     Usage,
 )
-from tests.unit.actors.telling import NOON, Told
+from tests.unit.actors.telling import NOON, Told, at
 from tests.unit.actors.test_budgets import CALL, SPENT, spend
 from tests.unit.actors.test_every_goal_ends import World
 
@@ -96,10 +94,6 @@ def test_the_last_round_has_as_many_lanes_as_there_are_attempts_left() -> None:
     for attempt in (4, 5):
         told.tries(attempt, attempt / 10)
     assert told.end == (Status.FAILED, StopReason.ATTEMPTS)
-
-
-def at(step: str, attempt: int) -> dict[str, Any]:
-    return {"goal": "g1", "step": step, "attempt": attempt}
 
 
 def test_who_was_called_off_says_what_that_took_and_what_was_not_needed_is_free_again() -> None:
@@ -296,106 +290,5 @@ def test_lanes_that_make_the_same_repeat_nothing_and_rounds_that_do_are_a_repeti
     assert told.end == (Status.FAILED, StopReason.REPETITION)
 
 
-# Designs
-
-
-def flaws_of(**parts: Any) -> list[tuple[tuple[Any, ...], str]]:
-    told: dict[str, Any] = {"name": "r", "work": "code", "makers": ["strong"], "judges": ["tests"]}
-    with pytest.raises(ValidationError) as refused:
-        Loop.model_validate(told | parts)
-    return [(each["loc"], each["msg"]) for each in refused.value.errors()]
-
-
-@pytest.mark.parametrize(
-    ("parts", "where", "why"),
-    [
-        ({"race": 0}, ("race", "counted"), "greater than or equal to 2"),
-        ({"race": 1}, ("race", "counted"), "greater than or equal to 2"),
-        ({"race": 99}, ("race", "counted"), "less than or equal to 16"),
-        ({"race": [{"model": "a"}]}, ("race",), "a race has 2 lanes at least and 16 at most, and this one has 1"),
-        ({"race": 4, "bounds": {"attempts": 3}}, ("race",), "4 attempts are made side by side, and 3 may be made"),
-        ({"race": [{"role": "strnog"}, {}]}, ("race", 0, "role"), "did you mean strong?"),
-        ({"race": [{"modell": "a"}, {}]}, ("race", "named", 0, "modell"), "did you mean model?"),
-        ({"race": 2, "bounds": {"width": 3}}, ("bounds", "width"), "no other attempts: leave the width out"),
-        ({"race": 2, "people": {"code": Person(within=9)}}, ("race",), "code is a person"),
-        ({"steps": [{"name": "a", "race": 40}]}, ("steps", 0, "race", "counted"), "less than or equal to 16"),
-        ({"steps": [{"name": "a", "race": [{"role": "x"}, {}]}]}, ("steps", 0, "race", 0, "role"), "x is not among"),
-        ({"steps": [{"name": "a", "judges": ["style"]}]}, ("steps", 0, "judges", 0), "style is not among the roles"),
-        ({"steps": [{"name": "a", "judges": []}]}, ("steps", 0, "judges"), "nobody judges what a makes"),
-        ({"judges": [], "steps": [{"name": "a"}]}, ("steps", 0, "name"), "nobody judges what a makes"),
-        (
-            {"steps": [{"name": "a", "vote": {"quorum": 2}}]},
-            ("steps", 0, "vote", "quorum"),
-            "the quorum is 2 and there are 1 judges",
-        ),
-        (
-            {"judges": ["a", "b"], "vote": {"quorum": 2}, "steps": [{"name": "s", "judges": ["a"]}]},
-            ("steps", 0, "judges"),
-            "they vote as the judges of the loop do: the quorum is 2 and there are 1 judges",
-        ),
-        ({"steps": [{"name": "a", "checks": ["tests"]}]}, ("steps", 0, "checks", 0), "tests judges what a makes twice"),
-    ],
-)
-def test_a_race_or_a_panel_that_cannot_be_is_refused_with_place_and_reason(
-    parts: dict[str, Any], where: tuple[Any, ...], why: str
-) -> None:
-    ((place, said),) = flaws_of(**parts)
-    assert (place, why in said) == (where, True), said
-
-
-OWN = Loop(
-    name="own",
-    work="write",
-    judges=("style", "facts"),
-    evaluators=("spelling",),
-    steps=(
-        PlannedStep(name="draft", judges=("style",)),
-        PlannedStep(name="book", judges=(), checks=("spelling",), race=(Lane(model="a"), Lane(model="b"))),
-        PlannedStep(name="page", vote="any"),
-    ),
-)
-
-
-def judges_asked(told: Told, step: str) -> list[str]:
-    return [each.role for each in told.sent if isinstance(each, StepOrder) and each.step == step and each.judge]
-
-
-def test_a_step_is_judged_by_whom_it_names_and_else_by_whom_the_loop_names() -> None:
-    told = Told(OWN)
-    told.hears(Result(**at("draft", 1)))
-    told.hears(Evaluation(**at("draft", 1), judge="style", passed=True, score=1.0))
-    told.hears(Result(**at("book", 2)))
-    told.hears(Evaluation(**at("book", 2), judge="spelling", passed=True, score=1.0))
-    told.hears(Result(**at("page", 1)))
-    told.hears(Evaluation(**at("page", 1), judge="style", passed=False, score=0.0))
-    told.hears(Evaluation(**at("page", 1), judge="facts", passed=True, score=1.0))
-    assert [judges_asked(told, step) for step in ("draft", "book", "page")] == [
-        ["style"],
-        ["spelling"],
-        ["style", "facts"],
-    ]
-    assert told.end == (Status.COMPLETED, StopReason.ACCEPTED)
-    assert told.outcome.why == (
-        "Every step of its plan passed its evaluators; another attempt came too late and was called off."
-    )
-
-
-def test_a_plan_that_names_judges_nobody_has_is_no_plan() -> None:
-    loop = Loop(name="planned", plan="outline", work="write", judges=("style",), evaluators=("facts",))
-    told = Told(loop)
-    told.hears(Result(**at("plan", 1), output={"steps": [{"name": "a", "judges": ["fact"]}]}))
-    assert told.standing.last_failure is not None
-    assert "fact is not among the roles that judge in this loop; did you mean facts?" in (
-        told.standing.last_failure.message
-    )
-    told.hears(Result(**at("plan", 2), output={"steps": [{"name": "a", "judges": ["facts"]}]}))
-    told.hears(Result(**at("a", 1)))
-    assert judges_asked(told, "a") == ["facts"]
-
-
-def test_a_drawing_shows_races_and_who_judges_a_step() -> None:
-    drawn = mermaid(OWN)
-    assert "draft<br/>write<br/>judged by style" in drawn
-    assert "book<br/>write<br/>a race of 2: the model a, the model b<br/>judged by spelling" in drawn
-    assert "page<br/>write<br/>judged by style, facts: one of its judges" in drawn
+def test_a_drawing_tells_how_many_race() -> None:
     assert "work<br/>code<br/>a race of 3" in mermaid(RACE)
