@@ -15,7 +15,7 @@ import structlog
 from loopwright.actors.children import Children
 from loopwright.actors.consulting import SAYS, Break, outcome_of, phase_of, question_of, replies
 from loopwright.actors.effects import Place, Run, digest_of, in_doubt, key_of
-from loopwright.actors.errors import Retriable, StepFailed
+from loopwright.actors.errors import LeaseLost, Retriable, StepFailed
 from loopwright.actors.finding_out import what_became_of
 from loopwright.actors.kept import (
     asks_nobody,
@@ -149,6 +149,15 @@ class Holding:
         """
         await self._pen.take_over()
 
+    async def call_off(self) -> None:
+        """Call off the goals that were submitted in this attempt, by whomever: nobody waits for what comes of it."""
+        try:
+            await self.take_over()  # it may have been called off before that was done
+        except LeaseLost:
+            return
+        if self.has_children:
+            await self.children.call_off()
+
     async def _begin_call(self) -> None:
         """Begin no call where people are asked, nor where another worker has been.
 
@@ -200,9 +209,9 @@ class Holding:
         Raises:
             LeaseLost: another worker holds the attempt now, and finds out.
         """
+        await self.take_over()  # its time may have run out, or it was called off, before that was done
         if not self._record.claimed:
             return None
-        await self.take_over()  # its time may have run out before that was done
         try:
             await self.begin()
         except StepFailed as error:

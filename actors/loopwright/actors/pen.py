@@ -53,6 +53,7 @@ class Pen:
         self._new = new
         self._cause = cause
         self._seen = 0
+        self._has_begun = False
         self._lost = False
         self._looked = self._rank > (0, 1)
         self._taken_over = not self._looked
@@ -77,7 +78,7 @@ class Pen:
             raise LeaseLost
 
     async def look_first(self) -> None:
-        """Give way before a call if somebody has been here.
+        """Give way before a call if somebody has been here, if only we ourselves: who is handed it next reads all that.
 
         A broker that was killed, or has handed its lead to another, forgets what it has handed out, and hands it out
         for the first time again; the next time it is the second, and then the record is taken over. Where that may have
@@ -90,15 +91,16 @@ class Pen:
         self.refuse_if_lost()
         self.record.refuse_if_called_off()
         if not self._looked:
-            self._looked = True
             asked = self._leases.clock()
             if self._new:
                 stored = await self._bus.last(self._subject)
                 found = await self._bus.message(Effect, stored) if stored else None
-                self._lost = found is not None and found.worker != self._bus.name
+                # One of our own is another call's that has begun meanwhile, or from when we were handed it before.
+                self._lost = found is not None and (found.worker != self._bus.name or not self._has_begun)
                 self.refuse_if_lost()
             if not self._new or self._leases.clock() - asked > FRESH:  # cut off: somebody may have been here since
                 await self.put(self.entry(EffectPhase.HELD))
+            self._looked = True
         if self._was_in_doubt:  # whoever was handed it meanwhile may have been frozen as well, and come yet
             await self._hold()
         await self._make_sure()
@@ -197,20 +199,24 @@ class Pen:
         bus, subject = self._bus, self._subject
         id_ = f"{subject}-{self._delivery}-{effect.call}-{effect.occurrence}-{effect.phase}"
         async with self._lock:
+            first, self._has_begun = not self._has_begun, True
             while True:
                 self.refuse_if_lost()
                 self.record.refuse_to_begin(effect)
                 try:
                     self._seen = await bus.publish(subject, effect, id=id_, cause=self._cause, guard=self._seen)
                 except GuardLost:
-                    if not await self._catch_up(subject, effect):
+                    if not await self._catch_up(subject, effect, first=first):
                         continue
                 else:
                     self.record.take(effect)
                 return
 
-    async def _catch_up(self, subject: Subject, effect: Effect) -> bool:
-        """Read on behind the last entry that was seen; True if `effect` itself is there: only its receipt was lost."""
+    async def _catch_up(self, subject: Subject, effect: Effect, *, first: bool) -> bool:
+        """Read on behind the last entry that was seen; True if `effect` itself is there: only its receipt was lost.
+
+        If it is the `first` that this pen writes, no other can be its own.
+        """
         ours = False
         for stored in await self._news(subject):
             self._seen = stored.seq
@@ -219,7 +225,8 @@ class Pen:
                 continue  # somebody has written what nobody can read, and it means nothing
             rank = found.resumed, found.delivery
             later = found.phase is EffectPhase.HELD and rank > self._rank
-            rival = found.worker != self._bus.name and rank >= self._rank
+            other = found.worker != self._bus.name or (first and found != effect)
+            rival = other and rank >= self._rank
             if later or rival:
                 self._lost = True
                 raise LeaseLost

@@ -15,6 +15,7 @@ import structlog
 from loopwright.actors.answering import Said, accounted, answer, failed
 from loopwright.actors.at_work import AT_WORK
 from loopwright.actors.dead import bury
+from loopwright.actors.effects import record_place
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.glimpses import Glimpses
 from loopwright.actors.handing import handed_on, handed_to
@@ -191,16 +192,27 @@ class Workplace:
         return order
 
     async def _is_wanted(self, order: StepOrder, delivery: Delivery) -> bool:
-        """Tell whether anybody still waits for the answer to an order that may not be new."""
-        if await Run(self._bus, GoalId(order.goal)).ended():
+        """Tell whether anybody still waits for the answer to an order that may not be new.
+
+        Where its goal has ended, the goals end with it that whoever died with the order in hand has submitted.
+        """
+        if await self._is_answered(order, delivery):
             return False
+        if not await Run(self._bus, GoalId(order.goal)).ended():
+            return True
+        if delivery.deliveries > 1 and await self._bus.last(record_place(self._bus.ns, order)) is not None:
+            await self._hold(order, delivery, new=False).call_off()
+        return False
+
+    async def _is_answered(self, order: StepOrder, delivery: Delivery) -> bool:
+        """Tell whether an order has its answer on record."""
         places = [place_of(self._bus, order)]
         if order.judge is None:
             places.append(place_of_pause(self._bus, order))
         if order.to is not None and order.judge is None:
             places.append(handed_to(self._bus, order, order.to))
         answers = [await self._bus.last(place) for place in places]
-        return all(answer is None or answer.seq < delivery.seq for answer in answers)
+        return any(answer is not None and answer.seq > delivery.seq for answer in answers)
 
     def _is_new(self, delivery: Delivery) -> bool:
         """Tell whether nobody can have had an order before.
@@ -225,7 +237,7 @@ class Workplace:
             said = await (until_called_off(self._bus, order, holding, raced) if raced else answer(*at_hand))
         if holding.stint.is_called_off:
             log.info("step.called_off", in_doubt=holding.open_claim())
-            await holding.children.call_off()
+            await holding.call_off()
             await delivery.done()
             return
         if said is not None:

@@ -7,8 +7,10 @@ from typing import Any
 import anyio
 import pytest
 
+from loopwright.actors.effects import Place
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.holding import Holding
+from loopwright.actors.pen import Pen
 from loopwright.bus import Bus, Trajectory, Usage, connect_bus
 from loopwright.bus.connection import LEASE
 from loopwright.bus.effects import EffectPhase
@@ -215,11 +217,12 @@ async def test_what_a_tool_has_done_goes_on_record_even_if_its_worker_is_told_to
 
 
 async def test_an_entry_whose_receipt_was_lost_is_still_ours(bus: Bus) -> None:
-    script, question = Script(), [Turn("user", "a")]
-    await Holding(bus, ORDER).ask(script, question, "m")
-    before = await on_record(bus)
-    assert (await Holding(bus, ORDER).ask(script, question, "m")).text == "m has heard a"
-    assert await on_record(bus) == before
+    stored, unheard = (Pen(bus, ORDER, delivery=1, new=True, cause="") for _ in range(2))
+    entry = stored.entry(EffectPhase.DONE, "ask", "m", Place("a", 1), answer="heard")
+    for pen in (stored, unheard):
+        await pen.put(entry)
+    assert unheard.record.done == {Place("a", 1): entry}
+    assert await on_record(bus) == [(EffectPhase.DONE, 1)]
 
 
 async def test_what_nobody_can_read_on_an_effect_record_means_nothing(bus: Bus, pay: Tool[int], ledger: Ledger) -> None:
