@@ -185,8 +185,13 @@ async def give(bus: Bus, question: Asked, said: Result | Evaluation | Reply, *, 
         GuardLost: somebody was faster.
         BusUnreachable: no answer for a minute.
     """
-    place = place_of(bus, question.order) if not isinstance(said, Reply) else place_of_reply(bus, said)
+    place = place_for(bus, question, said)
     await bus.publish_first(place, said, id=str(place), cause=cause, after=question.seq)
+
+
+def place_for(bus: Bus, question: Asked, said: Result | Evaluation | Reply) -> Subject:
+    """Return where an answer belongs."""
+    return place_of_reply(bus, said) if isinstance(said, Reply) else place_of(bus, question.order)
 
 
 def place_of_reply(bus: Bus, said: Reply) -> Subject:

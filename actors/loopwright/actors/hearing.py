@@ -32,6 +32,7 @@ from loopwright.bus.messages import (
 )
 from loopwright.bus.names import is_token
 from loopwright.bus.questions import Pause, Reply
+from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject
 
 MODELS: dict[str, type[Message]] = {
@@ -46,7 +47,7 @@ SAY_IT_ALL = {"ctl", "due"}
 """Kinds whose subject says it all: they may come without a body."""
 
 
-async def hear(bus: Bus, delivery: Delivery) -> Message:
+async def hear(bus: Bus, delivery: Delivery | Stored) -> Message:
     """Return what a delivery says; what its body leaves out is told by its subject.
 
     Raises:

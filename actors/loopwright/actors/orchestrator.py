@@ -7,7 +7,7 @@ refuse what is there already.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import anyio
@@ -33,6 +33,7 @@ from loopwright.actors.serving import serve
 from loopwright.actors.standing import Standing
 from loopwright.actors.subgoals import sub_goal, under_way
 from loopwright.actors.suspects import Suspects
+from loopwright.actors.unheard import EARLY, EARLY_PAUSE, Found, answered_before, called_off_before
 from loopwright.actors.unserved import UNSERVED
 from loopwright.bus.connection import BODY, Bus, delivery_id
 from loopwright.bus.effects import Effect
@@ -50,10 +51,6 @@ HANDS = 256
 NEWCOMERS = 4
 """Of so many hands one opens goals: a full intake keeps nobody from what is under way."""
 
-EARLY = 30
-"""Times that a client's word is handed out while its goal is not on record: it may overtake the goal."""
-EARLY_PAUSE = 0.5
-"""Seconds between two of them."""
 SUBMIT = "submit-"
 """What the id of the timer begins with at which a goal is submitted again."""
 FULL_PAUSE = 0.5
@@ -110,6 +107,8 @@ class Orchestrator:
         else:
             opening = await self._opening(goal, delivery.time)
         await self._turn(goal.goal, delivery, opening)
+        if (word := await called_off_before(self._bus, goal, delivery)) is not None:
+            await self._turn(goal.goal, *word)
 
     async def _opening(self, goal: Goal, at: datetime) -> tuple[Event, ...]:
         """Return what follows from a goal that is new; the same whenever it is asked."""
@@ -148,7 +147,7 @@ class Orchestrator:
         if type(message) is Due and message.id.startswith(ASKED):
             return await self._answer_for(message, delivery)
         if type(message) is Due and message.id.startswith(SUBMIT):
-            await self._submit_again(message, delivery_id(delivery))
+            await self._submit_again(message, delivery)
             return False
         goal = str(getattr(message, "goal", ""))
         if message is None or await self._turn(goal, delivery, message):
@@ -199,10 +198,12 @@ class Orchestrator:
                     await give(self._bus, question, said, cause=delivery_id(delivery))
                 except GuardLost as taken:
                     log.info("person.faster", subject=str(taken))
+                    if (answer := await answered_before(self._bus, question, said)) is not None:
+                        await self._turn(due.goal, *answer)
                 return False
         return delivery.deliveries < EARLY
 
-    async def _turn(self, goal: str, delivery: Delivery, said: Message | tuple[Event, ...]) -> bool:
+    async def _turn(self, goal: str, delivery: Delivery | Found, said: Message | tuple[Event, ...]) -> bool:
         """Take one turn: recall, decide, write, send; read the record if another was faster. False: nobody knows it.
 
         Nothing is let go on what we remember, or on the word of a replica: both may lag behind.
@@ -233,12 +234,12 @@ class Orchestrator:
             except GuardLost:
                 loaded = None
                 continue
-            await self._send(known, messages)
+            await self._send(known, messages, delivery.time)
             await self._lookout.mind(known.decision.standing, delivery.time)
             return True
 
     def _events(
-        self, loaded: Loaded, said: Message | tuple[Event, ...], delivery: Delivery
+        self, loaded: Loaded, said: Message | tuple[Event, ...], delivery: Delivery | Found
     ) -> tuple[tuple[Event, ...] | None, Standing | None]:
         """Return what follows, and where the goal stands then; None if it is about a goal that nobody knows."""
         if isinstance(said, tuple):
@@ -248,7 +249,7 @@ class Orchestrator:
         seq = delivery.seq if delivery.stream == LOOP else 0
         return turn(loaded.decision.standing, said, delivery.time, seq)
 
-    async def _repeat(self, goal: str, delivery: Delivery, output: Output | None, upto: int) -> bool:
+    async def _repeat(self, goal: str, delivery: Delivery | Found, output: Output | None, upto: int) -> bool:
         """Send again what the decision on a delivery sends: whoever wrote it may have died before sending.
 
         Return whether there is one.
@@ -257,28 +258,29 @@ class Orchestrator:
         found = [known for known in await self._ledger.decisions(goal, upto=upto) if known.decision.seen == seen]
         for known in found:
             decision = known.decision
-            await self._send(known, follows(decision.standing, decision.events, output, delivery.time))
+            messages = follows(decision.standing, decision.events, output, delivery.time)
+            await self._send(known, messages, delivery.time)
         return bool(found)
 
-    async def _send(self, known: Known, messages: tuple[Message, ...]) -> None:
-        """Send what follows from a decision, all at once; what is there already, and was said since, stays."""
+    async def _send(self, known: Known, messages: tuple[Message, ...], at: datetime) -> None:
+        """Send what follows from a decision on what was said at a time, all at once; what is there already stays."""
         if known.is_order:
             messages = tuple([message for message in messages if type(message) is not StepOrder])
         if len(messages) == 1:
-            await self._send_one(messages[0], known)
+            await self._send_one(messages[0], known, at)
         if len(messages) < 2:
             return
         async with anyio.create_task_group() as tasks:
             for message in messages:
-                tasks.start_soon(self._send_one, message, known)
+                tasks.start_soon(self._send_one, message, known, at)
 
-    async def _send_one(self, message: Message, known: Known) -> None:
+    async def _send_one(self, message: Message, known: Known, at: datetime) -> None:
         try:
-            await self._sent(message, known.decision.seen, known.seq)
+            await self._sent(message, known.decision.seen, known.seq, at)
         except GuardLost as taken:
             log.info("send.known", subject=str(taken))
 
-    async def _sent(self, message: Message, cause: str, after: int) -> None:
+    async def _sent(self, message: Message, cause: str, after: int, at: datetime) -> None:
         ns = self._bus.ns
         match message:
             case StepOrder(goal=goal, role=role, step=step, attempt=attempt):
@@ -295,7 +297,7 @@ class Orchestrator:
             case Timer():
                 await self._bus.set_timer(message)
             case Goal():
-                await self._submit(message, cause)
+                await self._submit(message, cause, at)
             case Result(goal=goal, step=step, attempt=attempt):
                 subject = Subject.of("result", ns=ns, goal=goal, step=step, attempt=attempt)
                 await self._bus.publish_first(subject, message, id=str(subject), cause=cause)
@@ -305,29 +307,33 @@ class Orchestrator:
             case _:
                 raise AssertionError(f"nobody sends {type(message).__name__}")
 
-    async def _submit(self, goal: Goal, cause: str) -> None:
-        """Submit a goal that is a step of another; where the intake is full, the broker says when to try again."""
+    async def _submit(self, goal: Goal, cause: str, at: datetime) -> None:
+        """Submit a goal that is a step of another; where the intake is full, the broker says when to try again.
+
+        It is now `at` least that late, by the broker's clock: ours may be another.
+        """
         subject = Subject.of("goal", ns=self._bus.ns, loop=goal.loop)
         try:
             await self._bus.publish(subject, goal, id=goal.goal, cause=cause)
         except IntakeFull:
             log.info("goal.later", child=goal.goal)
             serves = goal.parent.goal if goal.parent else goal.goal
-            at = datetime.now(UTC) + timedelta(seconds=FULL_PAUSE)
-            await self._bus.set_timer(Timer(goal=serves, id=f"{SUBMIT}{goal.goal}", at=at))
+            again = at + timedelta(seconds=FULL_PAUSE)
+            await self._bus.set_timer(Timer(goal=serves, id=f"{SUBMIT}{goal.goal}", at=again))
 
-    async def _submit_again(self, due: Due, cause: str) -> None:
+    async def _submit_again(self, due: Due, delivery: Delivery) -> None:
         """Submit a goal that found the intake full, if it is still waited for; one of a hook is in any case."""
-        standing = await self._where_it_stands(due.goal)
+        loaded, cause, at = await self._ledger.load(due.goal, sure=True), delivery_id(delivery), delivery.time
+        standing = loaded.decision.standing if loaded.decision else None
         if standing and standing.loop.hooks:
-            decisions = [known.decision for known in await self._ledger.decisions(due.goal, upto=0)]
+            decisions = [known.decision for known in await self._ledger.decisions(due.goal, upto=loaded.revision)]
             told = [goal for each in decisions for goal in hooked(each.standing, each.events)]
             for goal in (each for each in told if due.id == f"{SUBMIT}{each.goal}"):
-                await self._submit(goal, cause)
+                await self._submit(goal, cause, at)
         for there, attempt in under_way(standing) if standing and not standing.over else ():
             goal = sub_goal(there, attempt, left(there, attempt))
             if due.id == f"{SUBMIT}{goal.goal}":
-                await self._submit(goal, cause)
+                await self._submit(goal, cause, at)
 
 
 def follows(standing: Standing, events: tuple[Event, ...], output: Output | None, at: datetime) -> tuple[Message, ...]:
@@ -343,7 +349,7 @@ def reject(loaded: Loaded, said: Message | tuple[Event, ...]) -> None:
         log.info("answer.unexpected", reason=why, goal=said.goal, step=said.step, attempt=said.attempt)
 
 
-def output_in(said: Message | tuple[Event, ...], delivery: Delivery) -> Output | None:
+def output_in(said: Message | tuple[Event, ...], delivery: Delivery | Found) -> Output | None:
     """Return a result's output, if it is small enough to travel on to its evaluators."""
     if type(said) is not Result or said.failure is not None or len(delivery.data) > INLINE:
         return None

@@ -14,8 +14,8 @@ from nats.js.api import ObjectInfo
 from nats.js.errors import BadObjectMetaError, NotFoundError
 from nats.js.object_store import ObjectStore
 
-from loopwright.bus.answers import persistently, translated
-from loopwright.bus.errors import Unreadable
+from loopwright.bus.answers import address_of, persistently, translated
+from loopwright.bus.errors import BusUnreachable, Unreadable
 from loopwright.bus.reading import read_all
 from loopwright.bus.streams import BLOBS, BLOBS_KEPT, BLOBS_STREAM
 from loopwright.bus.wire import WireClient
@@ -73,7 +73,10 @@ class Blobs:
         return await persistently(self._nc, get)
 
     async def _fetch(self, name: str) -> bytes:
-        """Return the bytes; while we read, another may have renewed them, which moves the chunks."""
+        """Return the bytes; while we read, another may have renewed them, which moves the chunks.
+
+        A replica from which we read may lag behind, and be asked again: not so the leader, who says what is there.
+        """
         tried = ""
         while True:
             info = await self._about(name)
@@ -85,6 +88,8 @@ class Blobs:
             data = b"".join(chunk.data for chunk in chunks)
             if digest(data) == name:
                 return data
+            if len(chunks) < (info.chunks or 0) and await self._is_whole(info):
+                raise BusUnreachable(address_of(self._nc), "a replica lags behind")
             tried = info.nuid
 
     async def _about(self, name: str) -> ObjectInfo | None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC
+from typing import Protocol
 
 import structlog
 from nats.errors import BadSubjectError, MaxPayloadError
@@ -17,7 +18,7 @@ from loopwright.bus.ends import Ends
 from loopwright.bus.envelope import BODY as BODY  # noqa: PLC0414 - others find it here
 from loopwright.bus.envelope import TYPE, Envelope, encode, read_at, traits
 from loopwright.bus.errors import BusUnreachable, GuardLost, IntakeFull, Refused, Unreadable
-from loopwright.bus.inbox import Delivery, Inbox
+from loopwright.bus.inbox import Inbox
 from loopwright.bus.messages import Due, Message, Timer
 from loopwright.bus.publishing import Publisher
 from loopwright.bus.reading import open_reader, read_all
@@ -81,7 +82,7 @@ class Bus:
             try:
                 return await self.publish(subject, message, id=id, cause=cause, guard=guard)
             except GuardLost:
-                taken = await self.last(subject)
+                taken = await self.last(subject, sure=True)  # a replica may not have heard of it
                 if taken is None or taken.seq == guard:
                     raise
                 if taken.seq > after and await self.message(type(message), taken) is not None:
@@ -255,6 +256,20 @@ class Bus:
                     await subscription.unsubscribe()
 
 
-def delivery_id(delivery: Delivery) -> str:
+class Placed(Protocol):
+    """A message of which is known where it stands."""
+
+    @property
+    def stream(self) -> str:
+        """The stream that keeps it."""
+        ...
+
+    @property
+    def seq(self) -> int:
+        """Its place there."""
+        ...
+
+
+def delivery_id(delivery: Placed) -> str:
     """Return what identifies a message for ever: its stream and its place in it."""
     return f"{delivery.stream}-{delivery.seq}"

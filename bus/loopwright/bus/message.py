@@ -16,7 +16,7 @@ TEXT = 65_536
 FIGURE = 10**15
 """The largest number that anybody may report; sums stay there."""
 KEPT = 30 * 24 * 3600.0
-"""Seconds that a record is kept, so that nothing may take longer."""
+"""Seconds that anything may take at most: a record is kept a little longer."""
 Text = Annotated[str, Field(max_length=TEXT)]
 Count = Annotated[int, Field(ge=0, le=FIGURE)]
 Amount = Annotated[float, Field(ge=0.0, le=FIGURE)]

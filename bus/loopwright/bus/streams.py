@@ -26,9 +26,11 @@ DEAD_LETTERS = 100_000
 """Dead letters that are kept; the newest push out the oldest. Anybody who may publish can make one, for ever."""
 DEAD_BYTES = 500_000_000
 """Bytes of dead letters that are kept: garbage must not fill the disk that the trajectories need."""
+RECORDED = KEPT + 24 * 3600.0
+"""Seconds that a record is kept: a day longer than a goal may last, so that its beginning is there when it ends."""
 BLOBS = "lw_blobs"
 BLOBS_STREAM = f"OBJ_{BLOBS}"
-BLOBS_KEPT = 2 * KEPT
+BLOBS_KEPT = 2 * RECORDED
 """Seconds that an object is kept. One that is used again is renewed at half of that: it outlives every record of it."""
 PRESENCE = "lw_presence"
 PRESENCE_STREAM = f"KV_{PRESENCE}"
@@ -68,7 +70,7 @@ BOARD_CONFIG = StreamConfig(
     subjects=[f"$KV.{BOARD}.>"],
     retention=RetentionPolicy.LIMITS,
     max_msgs_per_subject=HISTORY,
-    max_age=KEPT,
+    max_age=RECORDED,
     max_msg_size=MAX_MESSAGE,
     storage=StorageType.FILE,
     allow_direct=True,
@@ -105,7 +107,7 @@ STREAMS = (
         name=LOOP,
         subjects=stream_subjects(LOOP),
         retention=RetentionPolicy.LIMITS,
-        max_age=KEPT,
+        max_age=RECORDED,
         max_msg_size=MAX_MESSAGE,
         storage=StorageType.FILE,
         allow_direct=True,
@@ -118,7 +120,7 @@ STREAMS = (
         name=TIMERS,
         subjects=stream_subjects(TIMERS),
         retention=RetentionPolicy.LIMITS,
-        max_age=KEPT,
+        max_age=RECORDED,
         max_msg_size=MAX_MESSAGE,
         storage=StorageType.FILE,
         allow_msg_schedules=True,

@@ -3,25 +3,27 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import anyio
 import pytest
 
-from loopwright.actors import Loop, Orchestrator, Worker
+from loopwright.actors import Bounds, Loop, Orchestrator, PlannedStep, Worker
 from loopwright.actors.decide import decide, open_goal, sends
 from loopwright.actors.decision import Decision
 from loopwright.actors.events import Event
 from loopwright.actors.evolve import fold
 from loopwright.actors.ledger import Ledger, decisions_of
+from loopwright.actors.orchestrator import FULL_PAUSE, SUBMIT
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory, connect_bus
-from loopwright.bus.client import Goals
+from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.connection import delivery_id
 from loopwright.bus.envelope import encode, read_goal
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Ended, Limits
 from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, Subject, decisions_on
+from loopwright.bus.wire import Arrival
 from loopwright.deploy.embedded import Server
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
@@ -238,3 +240,22 @@ async def test_a_cancellation_that_overtakes_its_goal_is_not_lost(
         await anyio.sleep(0.7)  # the word is handed out, and nobody knows the goal
         await goals.submit("guessing", {"target": 5}, goal="soon-called-off")
         assert (await end_of(run)).reason is StopReason.CANCELLED
+
+
+async def test_a_goal_of_a_goal_that_found_the_intake_full_is_submitted_again_by_the_clock_of_the_broker(
+    bus: Bus, fleet: Fleet
+) -> None:
+    other = PlannedStep(name="one", loop="another")
+    outer = Loop(name="outer", work="guess", judges=("near",), steps=(other,), bounds=Bounds(deadline=30))
+    intake = (await bus.js.stream_info(INTAKE)).config
+    await bus.js.update_stream(intake.evolve(max_msgs=1))
+    said = list[Arrival]()
+    async with bus.overhear("lw.v1.timer.default.g1.*", said.append), fleet(bus, loop=outer) as goals:
+        run = await goals.submit("outer", {"target": 1}, goal="g1")
+        await wait_until_known(run, 10)
+        with anyio.fail_after(10):
+            while not (late := [each for each in said if SUBMIT in each.subject]):  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+    decision, *_ = await decisions_of(bus, "g1")
+    at = datetime.fromisoformat(late[0].headers["Nats-Schedule"].removeprefix("@at "))
+    assert at - decision.standing.opened == timedelta(seconds=FULL_PAUSE)

@@ -1,16 +1,19 @@
 """Large bytes come back whole, or are missed at once; what is used again does not expire."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import anyio
 import pytest
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, ConsumerInfo
 
 from loopwright.bus import Bus, Trajectory
 from loopwright.bus.blobs import Blobs
 from loopwright.bus.connection import BODY
 from loopwright.bus.errors import Unreadable
-from loopwright.bus.messages import KEPT
 from loopwright.bus.streams import BLOBS, BLOBS_STREAM
+from loopwright.bus.subjects import LOOP
 
 DATA = b"x" * 300_000
 
@@ -22,6 +25,27 @@ async def store(bus: Bus, *, kept: float = 100.0) -> Blobs:
 async def lose_chunks(bus: Bus, name: str, *, keep: int = 0) -> None:
     info = await (await bus.js.object_store(BLOBS)).get_info(name)
     await bus.js.purge_stream(BLOBS_STREAM, subject=f"$O.{BLOBS}.C.{info.nuid}", keep=keep or None)
+
+
+class Lagging(JetStreamContext):
+    """Has the first few who read read from a replica that has heard of nothing yet."""
+
+    behind = 2
+
+    async def add_consumer(
+        self, stream: str, config: ConsumerConfig | None = None, timeout: float | None = None, **params: Any
+    ) -> ConsumerInfo:
+        if self.behind and config is not None:
+            self.behind -= 1
+            config = config.evolve(opt_start_seq=1_000_000)
+        return await super().add_consumer(stream, config, timeout, **params)
+
+
+async def test_an_object_is_not_taken_for_lost_where_a_replica_lags_behind(bus: Bus) -> None:
+    name = await bus.blobs.put(DATA)
+    behind = Blobs(bus.nc, Lagging(bus.nc), await bus.js.object_store(BLOBS))
+    with anyio.fail_after(5):
+        assert await behind.get(name) == DATA
 
 
 @pytest.mark.parametrize("keep", [0, 1])
@@ -53,7 +77,8 @@ async def test_nothing_at_all_can_be_stored(bus: Bus) -> None:
 
 
 async def test_an_object_is_kept_twice_as_long_as_the_records_that_name_it(bus: Bus) -> None:
-    assert (await bus.js.stream_info(BLOBS_STREAM)).config.max_age == 2 * KEPT
+    record = (await bus.js.stream_info(LOOP)).config.max_age
+    assert (await bus.js.stream_info(BLOBS_STREAM)).config.max_age == 2 * (record or 0)
 
 
 async def test_an_object_is_renewed_when_half_its_time_is_over_and_not_before(bus: Bus) -> None:

@@ -8,13 +8,16 @@ import anyio
 import pytest
 from nats.js.errors import APIError
 
-from loopwright.bus import Bus, Goals, Result, Trajectory
+from loopwright.bus import Bus, Goals, Result, Trajectory, connect_bus
 from loopwright.bus.connection import BODY, BY_REFERENCE
 from loopwright.bus.envelope import MAX_BODY
 from loopwright.bus.errors import GuardLost, IntakeFull, Refused, Unreadable
 from loopwright.bus.messages import Cancel, Due, Ended, Outcome, Status, StopReason, Timer
+from loopwright.bus.publishing import Publisher
+from loopwright.bus.stored import Stored
 from loopwright.bus.streams import STREAMS
 from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, Subject
+from loopwright.deploy.embedded import Server
 
 type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
 
@@ -87,6 +90,23 @@ async def test_what_cannot_be_read_does_not_take_a_place(bus: Bus, garbage: byte
     await bus.publish_first(PLACE, result(), id="a")
     with pytest.raises(GuardLost):
         await bus.publish_first(PLACE, result(output="later"), id="b")
+
+
+class Behind(Bus):
+    """Reads from a replica that has heard of nothing yet, unless the leader is asked."""
+
+    async def last(self, subject: Subject | str, *, sure: bool = False) -> Stored | None:
+        return await super().last(subject, sure=sure) if sure else None
+
+
+async def test_what_cannot_be_read_takes_no_place_where_a_replica_lags_behind_either(server: Server) -> None:
+    async with connect_bus(server.url) as bus:
+        behind = Behind(bus.nc, bus.js, Publisher(bus.nc, timeout=5), bus.blobs, ns=bus.ns, name=bus.name)
+        await bus.js.publish(str(PLACE), b"garbage")
+        await behind.publish_first(PLACE, result(output="first"), id="a")
+        stored = await bus.last(PLACE)
+        assert stored is not None
+        assert await bus.message(Result, stored) == result(output="first")
 
 
 async def test_a_large_body_goes_by_reference_and_comes_back_whole(bus: Bus) -> None:
