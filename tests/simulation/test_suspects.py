@@ -9,13 +9,17 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
+from loopwright.actors import Attempt, Verdict, Workplace, evaluator
+from loopwright.actors.handing import handed_on, handed_to
 from loopwright.actors.presence import this_process
 from loopwright.actors.suspects import ALONE, ENOUGH, Suspects
+from loopwright.actors.workplace import place_of
 from loopwright.bus import Bus
 from loopwright.bus.inbox import Delivery, Inbox
+from loopwright.bus.messages import Evaluation, FailureClass, Result, StepOrder, Usage
 from loopwright.bus.presence import restore, say
 from loopwright.bus.streams import STREAMS
-from loopwright.bus.subjects import LOOP
+from loopwright.bus.subjects import LOOP, orders_for
 from tests.simulation.broker import Broker
 from tests.simulation.chance import CALM, Fate
 from tests.simulation.clock import VirtualLoop
@@ -93,6 +97,32 @@ def test_a_message_that_so_many_processes_died_with_is_taken_by_nobody_any_more(
         said = await scene.verdict()
         assert said.startswith(f"{ENOUGH} processes took it and were not heard of again")
         assert "(w0, w1, w2," in said
+
+    play(story)
+
+
+@evaluator("near")
+async def near(attempt: Attempt[object, object]) -> Verdict:
+    raise AssertionError
+
+
+def test_what_a_result_took_counts_whose_evaluator_nobody_survives() -> None:
+    async def story(scene: Scene) -> None:
+        bus, spent = scene.bus, Usage(model_calls=1, tokens_in=7)
+        order = StepOrder(goal="g1", loop="guessing", step="work", attempt=1, role="guess", to="near")
+        made = handed_on(order, "near", Result(goal="g1", step="work", attempt=1, output=5, usage=spent))
+        await bus.publish(handed_to(bus, order, "near"), made, id="made")
+        async with await bus.consumer(LOOP, "role-default-near", orders_for("default", "near")) as scene.inbox:
+            for number in range(ENOUGH):
+                await scene.die_with_it(f"w{number}")
+            await Workplace(bus, near).take(await scene.taken())
+        said = await bus.last(place_of(bus, made))
+        assert said is not None
+        verdict = await bus.message(Evaluation, said)
+        assert verdict is not None
+        assert verdict.failure is not None
+        assert verdict.made is not None
+        assert (verdict.failure.kind, verdict.made.usage) == (FailureClass.CRASHED, spent)
 
     play(story)
 

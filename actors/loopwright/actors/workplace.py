@@ -32,7 +32,7 @@ from loopwright.bus.connection import BODY, LEASE, Bus, delivery_id
 from loopwright.bus.envelope import read_at
 from loopwright.bus.errors import GuardLost, Unreadable
 from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Ended, Failure, FailureClass, Result, StepOrder
+from loopwright.bus.messages import Brief, Ended, Failure, FailureClass, Result, StepOrder
 from loopwright.bus.names import GoalId
 from loopwright.bus.questions import Pause
 from loopwright.bus.subjects import LOOP, Subject, orders_for
@@ -40,6 +40,8 @@ from loopwright.bus.wire import Arrival
 
 log = structlog.get_logger()
 
+SAFE = 64 * 1024
+"""Bytes of an order that kill nobody who reads them."""
 FRESH = timedelta(seconds=LEASE)
 """How long an order may have waited before anybody asks whether its goal goes on."""
 
@@ -145,6 +147,7 @@ class Workplace:
         kind = FailureClass.IN_DOUBT if doubt else FailureClass.CRASHED
         failure = Failure(kind=kind, message=f"{why}. {doubt}".strip(". "))
         await holding.children.settle_all()
+        order = order.but(made=told_by_its_maker(delivery))
         await self._put_on_record(order, accounted(failed(self._bus, order, failure), holding, 0.0), delivery)
 
     async def _read(self, delivery: Delivery) -> StepOrder:
@@ -273,6 +276,20 @@ class Workplace:
         except GuardLost:
             log.info("step.answered_elsewhere", subject=str(subject))
         await delivery.done()
+
+
+def told_by_its_maker(delivery: Delivery) -> Brief | None:
+    """Return what a result says of what it took that was handed on with its order; None where it is too large to try.
+
+    Its goal hears of that in no other way.
+    """
+    subject = Subject.parse(delivery.subject)
+    if subject.kind != "made" or len(delivery.data) > SAFE or BODY in delivery.headers:
+        return None
+    try:
+        return read_at(StepOrder, subject, delivery.data, delivery.headers).made
+    except Unreadable:
+        return None
 
 
 def is_an_end(arrival: Arrival) -> bool:
