@@ -56,8 +56,7 @@ async def test_a_write_whose_receipt_was_lost_is_found_and_not_made_again(bus: B
 async def test_the_last_words_on_a_key_are_kept_as_many_as_a_bucket_has(bus: Bus) -> None:
     async with anyio.create_task_group() as tasks:
         for number in range(HISTORY + 6):
-            tasks.start_soon(bus.nc.publish, "$KV.lw_board.default.g1.plan", b'{"value": %d}' % number)
-    await bus.nc.flush()
+            tasks.start_soon(bus.js.publish, "$KV.lw_board.default.g1.plan", b'{"value": %d}' % number)
     assert values(await board.history(bus, "g1", "plan")) == list(range(6, HISTORY + 6))
 
 
