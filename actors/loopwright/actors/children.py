@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from loopwright.actors.effects import EffectRecord, Place
 from loopwright.actors.errors import Retriable
-from loopwright.actors.ledger import read_decision
+from loopwright.actors.ledger import last_decision, read_decision
 from loopwright.actors.purse import EMPTY, share_for_a_goal
 from loopwright.actors.trust import Trust
 from loopwright.bus.client import Goals, Run
@@ -148,6 +148,8 @@ class Children:
         """Return when the time is up of the goal on whose behalf we work; None if nobody knows it."""
         opening = await self._bus.first(decisions_on(self._bus.ns, self._order.goal))
         first = await read_decision(self._bus, opening) if opening else None
+        if first is None:  # a replica may lag behind
+            first = (await last_decision(self._bus, self._order.goal, sure=True)).decision
         return first.standing.ends if first else None
 
     async def settle(self, goal: GoalId, outcome: Outcome) -> None:

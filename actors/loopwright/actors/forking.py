@@ -37,7 +37,7 @@ async def stood_at(bus: Bus, point: ForkPoint) -> Standing:
     """
     last = await last_decision(bus, point.goal, sure=True)
     decisions = await known_of(bus, point.goal, upto=last.revision)
-    return standing_at(point, decisions, await Trajectory(bus, point.goal).so_far())
+    return standing_at(point, decisions, await Trajectory(bus, point.goal).so_far(last.revision))
 
 
 def standing_at(point: ForkPoint, decisions: Sequence[Known], entries: Sequence[Entry]) -> Standing:

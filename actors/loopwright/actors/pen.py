@@ -93,7 +93,8 @@ class Pen:
         if not self._looked:
             asked = self._leases.clock()
             if self._new:
-                stored = await self._bus.last(self._subject)
+                # A cluster whose lead has moved may hand it out anew, and a replica know nothing of its record yet.
+                stored = await self._bus.last(self._subject, sure=self._bus.nc.is_clustered)
                 found = await self._bus.message(Effect, stored) if stored else None
                 # One of our own is another call's that has begun meanwhile, or from when we were handed it before.
                 self._lost = found is not None and (found.worker != self._bus.name or not self._has_begun)

@@ -169,9 +169,9 @@ class Trajectory:
             for entry in entries:
                 yield entry
 
-    async def so_far(self) -> list[Entry]:
-        """Return what is on record now, behind `seen`."""
-        before, own = await self._before(), await self._bus.record(self._filters, after=self.seen)
+    async def so_far(self, upto: int = 0) -> list[Entry]:
+        """Return what is on record now, behind `seen`; see `Bus.record` for how far that is at least."""
+        before, own = await self._before(), await self._bus.record(self._filters, after=self.seen, upto=upto)
         return await self._read([*before, *own])
 
     async def _before(self) -> list[Stored]:
