@@ -14,7 +14,7 @@ from tests.chaos.nursery import Nursery
 
 APPS = ("--app", "tests.chaos.app", "--app", "tests.chaos.venture")
 READY = ("orchestrator.ready", "worker.ready")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that anything may take on a machine that does other things as well."""
 
 

@@ -30,6 +30,7 @@ from tests.chaos.ledger import read
 from tests.chaos.network import Network, NoNetwork, network
 from tests.chaos.nursery import nursery
 from tests.chaos.station import PATIENCE, Station, station
+from tests.system_parts import lacking
 
 ROUNDS = 2
 CUT_OFF = 8.0
@@ -155,7 +156,7 @@ def cables() -> Iterator[Network]:
         try:
             made = stack.enter_context(network())
         except NoNetwork as why:
-            pytest.skip(str(why))
+            lacking(str(why))
         yield made
 
 

