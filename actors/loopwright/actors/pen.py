@@ -5,6 +5,7 @@ record first: so a holder that comes back from the dead is refused at its next e
 taken up again after people had replied comes behind everybody who held it before.
 """
 
+import random
 from functools import cached_property
 from typing import Any
 
@@ -53,7 +54,6 @@ class Pen:
         self._new = new
         self._cause = cause
         self._seen = 0
-        self._has_begun = False
         self._lost = False
         self._looked = self._rank > (0, 1)
         self._taken_over = not self._looked
@@ -67,6 +67,11 @@ class Pen:
     def _subject(self) -> Subject:
         """Where the record lies; most attempts write none."""
         return record_place(self._bus.ns, self._order)
+
+    @cached_property
+    def _hold_id(self) -> str:
+        """What tells our entries from those of every other hold: a name does not, where containers share a host's."""
+        return f"{random.getrandbits(48):012x}"
 
     def refuse_if_lost(self) -> None:
         """Raise if another worker holds the attempt now.
@@ -96,8 +101,7 @@ class Pen:
                 # A cluster whose lead has moved may hand it out anew, and a replica know nothing of its record yet.
                 stored = await self._bus.last(self._subject, sure=self._bus.nc.is_clustered)
                 found = await self._bus.message(Effect, stored) if stored else None
-                # One of our own is another call's that has begun meanwhile, or from when we were handed it before.
-                self._lost = found is not None and (found.worker != self._bus.name or not self._has_begun)
+                self._lost = found is not None and found.hold != self._hold_id
                 self.refuse_if_lost()
             if not self._new or self._leases.clock() - asked > FRESH:  # cut off: somebody may have been here since
                 await self.put(self.entry(EffectPhase.HELD))
@@ -200,24 +204,20 @@ class Pen:
         bus, subject = self._bus, self._subject
         id_ = f"{subject}-{self._delivery}-{effect.call}-{effect.occurrence}-{effect.phase}"
         async with self._lock:
-            first, self._has_begun = not self._has_begun, True
             while True:
                 self.refuse_if_lost()
                 self.record.refuse_to_begin(effect)
                 try:
                     self._seen = await bus.publish(subject, effect, id=id_, cause=self._cause, guard=self._seen)
                 except GuardLost:
-                    if not await self._catch_up(subject, effect, first=first):
+                    if not await self._catch_up(subject, effect):
                         continue
                 else:
                     self.record.take(effect)
                 return
 
-    async def _catch_up(self, subject: Subject, effect: Effect, *, first: bool) -> bool:
-        """Read on behind the last entry that was seen; True if `effect` itself is there: only its receipt was lost.
-
-        If it is the `first` that this pen writes, no other can be its own.
-        """
+    async def _catch_up(self, subject: Subject, effect: Effect) -> bool:
+        """Read on behind the last entry that was seen; True if `effect` itself is there: only its receipt was lost."""
         ours = False
         for stored in await self._news(subject):
             self._seen = stored.seq
@@ -226,8 +226,7 @@ class Pen:
                 continue  # somebody has written what nobody can read, and it means nothing
             rank = found.resumed, found.delivery
             later = found.phase is EffectPhase.HELD and rank > self._rank
-            other = found.worker != self._bus.name or (first and found != effect)
-            rival = other and rank >= self._rank
+            rival = found.hold != self._hold_id and rank >= self._rank
             if later or rival:
                 self._lost = True
                 raise LeaseLost
@@ -259,5 +258,6 @@ class Pen:
         """Return an entry of ours."""
         order = self._order
         told |= {"goal": order.goal, "step": order.step, "attempt": order.attempt, "role": order.role}
-        told |= {"worker": self._bus.name, "delivery": self._delivery, "resumed": order.resumed}
+        told |= {"worker": self._bus.name, "hold": self._hold_id}
+        told |= {"delivery": self._delivery, "resumed": order.resumed}
         return Effect(phase=phase, what=what, name=name, call=place.call, occurrence=place.occurrence, **told)

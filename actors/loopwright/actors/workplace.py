@@ -239,8 +239,8 @@ class Workplace:
             raced = partial(answer, *at_hand) if order.lane else None
             said = await (until_called_off(self._bus, order, holding, raced) if raced else answer(*at_hand))
         if holding.stint.is_called_off:
-            log.info("step.called_off", in_doubt=holding.open_claim())
             await holding.call_off()
+            log.info("step.called_off", in_doubt=holding.open_claim())
             await delivery.done()
             return
         if said is not None:

@@ -38,6 +38,8 @@ class Effect(Message):
     role: Token
     phase: EffectPhase
     worker: str = ""
+    hold: str = ""
+    """Which hold on the attempt has written it: several workers may have one name, and one worker several holds."""
     delivery: Count = 1
     """The how manieth to hold the attempt its worker is."""
     resumed: Count = 0

@@ -1,7 +1,8 @@
 """A step that is handed out anew: to whoever has had it before, and to one who has hardly any time for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -19,7 +20,7 @@ from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Ended, Result
 from loopwright.bus.subjects import LOOP, Subject, orders_for
 from loopwright.tools import Tool
-from loopwright.tools.model import Turn
+from loopwright.tools.model import Answer, Turn
 from tests.integration.actors.paying import ORDER, SUBJECT, Ledger, Script
 
 type LayCable = Callable[[], AbstractAsyncContextManager[Any]]
@@ -32,6 +33,18 @@ async def die_paying(bus: Bus, ledger: Ledger) -> None:
     pen, key = Pen(bus, ORDER, delivery=1, new=True, cause=""), key_of("default", ORDER, PAYMENT)
     await pen.put(pen.entry(EffectPhase.CLAIMED, "call", "pay", PAYMENT, key=key, arguments={"amount": 5}))
     ledger.paid.append((key, 5))
+
+
+@dataclass
+class Slow:
+    """A model that another holder asks, too, and hears the same of, before it has answered."""
+
+    other: Holding
+    script: Script
+
+    async def ask(self, turns: Sequence[Turn], model: str | None = None) -> Answer:
+        await self.other.ask(self.script, turns)
+        return await self.script.ask(turns, model)
 
 
 @worker("support")
@@ -61,6 +74,20 @@ async def test_who_is_handed_a_step_anew_in_which_it_has_claimed_a_call_does_not
     await again.begin()
     with pytest.raises(LeaseLost):
         await again.call(pay, {"amount": 5})
+    assert ledger.amounts == [5]
+
+
+async def test_of_two_who_were_handed_a_step_at_once_and_have_one_name_one_makes_the_call(
+    bus: Bus, pay: Tool[int], ledger: Ledger
+) -> None:
+    script, question = Script(), [Turn("user", "a")]
+    one, other = (Holding(bus, ORDER, [pay]) for _ in range(2))
+
+    with pytest.raises(LeaseLost):
+        await other.ask(Slow(one, script), question)
+    await one.call(pay, {"amount": 5})
+    with pytest.raises(LeaseLost):
+        await other.call(pay, {"amount": 5})
     assert ledger.amounts == [5]
 
 
