@@ -16,7 +16,7 @@ from loopwright.actors.holding import Holding
 from loopwright.actors.kept import readable
 from loopwright.actors.work import Attempt, Made, Step, Worker
 from loopwright.bus.connection import Bus
-from loopwright.bus.envelope import MAX_BODY
+from loopwright.bus.envelope import MAX_ANSWER
 from loopwright.bus.errors import BusError
 from loopwright.bus.messages import (
     FIGURE,
@@ -203,8 +203,8 @@ def refuse_unsendable(said: Verdict | Pause) -> None:
 
 def refuse_larger(text: bytes, spent: Usage | None) -> None:
     """Raise if an answer, as it is written, has more bytes than anybody reads."""
-    if len(text) > MAX_BODY:
-        why = f"the answer has {len(text):,} bytes, and {MAX_BODY:,} is the limit"
+    if len(text) > MAX_ANSWER:
+        why = f"the answer has {len(text):,} bytes, and {MAX_ANSWER:,} is the limit"
         raise StepFailed(FailureClass.MISUSE, why, spent)
 
 

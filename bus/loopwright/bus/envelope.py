@@ -55,6 +55,8 @@ MAX_BODY = 900_000
 """Bytes of one message; with its headers it stays below the server's default limit of 1 MB."""
 MAX_REFERENCED = 16_000_000
 """Bytes of a body that came by reference."""
+MAX_ANSWER = 7_900_000
+"""Bytes of what a worker makes, an evaluator says, or a person replies: an evaluation carries two of these."""
 MAX_DEPTH = 100
 """Lists and objects inside each other; pydantic writes no more than 255, and a message travels inside others."""
 COMPOSED = frozenset({"step", "ended", "pause"})

@@ -10,11 +10,23 @@ import structlog
 from nats.js.errors import NotFoundError
 from structlog.testing import capture_logs
 
-from loopwright.actors import Loop, Retriable, Step, Worker, Workplace, worker
+from loopwright.actors import (
+    Attempt,
+    Loop,
+    PlannedStep,
+    Retriable,
+    Step,
+    Verdict,
+    Worker,
+    Workplace,
+    evaluator,
+    worker,
+)
 from loopwright.actors.at_work import tell_order
 from loopwright.bus import Bus, Outcome, Run, StopReason, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
+from loopwright.bus.envelope import MAX_ANSWER, MAX_BODY
 from loopwright.bus.subjects import LOOP, orders_for
 from loopwright.deploy.embedded import Server
 
@@ -119,7 +131,34 @@ async def test_work_is_called_off_when_its_goal_ends_and_not_when_somebody_only_
             await over.wait()
 
 
-@pytest.mark.parametrize("answer", ["\ud800", "x" * 1_000_000], ids=["half a surrogate pair", "too large"])
+async def test_an_answer_beyond_what_a_message_holds_goes_by_reference_to_whoever_needs_it(
+    bus: Bus, fleet: Fleet, guessing: Loop
+) -> None:
+    large, seen = "x" * (2 * MAX_BODY), list[tuple[bool, bool]]()
+    steps = (PlannedStep(name="first"), PlannedStep(name="second", needs=("first",)))
+
+    @worker("guess")
+    async def wordy(step: Step[Any]) -> Any:
+        order: Any = step.order
+        assert order.before is None or order.before["text"] == large
+        assert order.best is None or order.best["text"] == large
+        seen.append((order.before is not None, order.best is not None))
+        return {"text": large, "attempt": step.attempt}
+
+    @evaluator("near")
+    async def second_thoughts(attempt: Attempt[Any, Any]) -> Verdict:
+        assert attempt.output is not None and attempt.output["text"] == large
+        return Verdict(passed=attempt.attempt == 2, score=attempt.attempt / 2)
+
+    loop = guessing.model_copy(update={"steps": steps})
+    async with fleet(bus, wordy, second_thoughts, loop=loop) as goals:
+        outcome = await end_of(await goals.submit("guessing", {"target": 1}))
+    assert (outcome.reason, outcome.attempts) == (StopReason.ACCEPTED, 4), outcome.why
+    assert outcome.best == {"text": large, "attempt": 2}
+    assert seen == [(False, False), (False, True), (True, False), (True, True)]
+
+
+@pytest.mark.parametrize("answer", ["\ud800", "x" * MAX_ANSWER], ids=["half a surrogate pair", "too large"])
 async def test_an_answer_that_cannot_be_sent_is_a_failed_attempt_and_the_worker_lives_on(
     bus: Bus, fleet: Fleet, judge: Worker, answer: str
 ) -> None:

@@ -7,7 +7,7 @@ from loopwright.actors.answering import as_json, failed, refuse_unsendable, resu
 from loopwright.actors.errors import StepFailed
 from loopwright.actors.work import Made
 from loopwright.bus import Bus
-from loopwright.bus.envelope import MAX_BODY, encode
+from loopwright.bus.envelope import MAX_ANSWER, encode
 from loopwright.bus.messages import Failure, FailureClass, Output, StepOrder, Usage, Verdict
 from loopwright.bus.plain import JsonValue
 
@@ -21,7 +21,7 @@ UNREADABLE = pytest.mark.parametrize(
     [
         ("\ud800", "cannot be written as JSON"),
         (object(), "cannot be written as JSON"),
-        ("x" * MAX_BODY, "900,000 is the limit"),
+        ("x" * MAX_ANSWER, "7,900,000 is the limit"),
     ],
     ids=["half a surrogate pair", "no JSON", "too large"],
 )
@@ -50,7 +50,7 @@ def test_what_json_cannot_hold_is_a_misuse(made: object) -> None:
 
 @pytest.mark.parametrize(
     ("made", "why"),
-    [("\ud800", "cannot be written as JSON"), ("x" * MAX_BODY, "900,000 is the limit")],
+    [("\ud800", "cannot be written as JSON"), ("x" * MAX_ANSWER, "7,900,000 is the limit")],
     ids=["half a surrogate pair", "too large"],
 )
 def test_a_model_of_which_nobody_could_read_what_it_holds_is_a_misuse_as_well(made: str, why: str) -> None:
