@@ -15,10 +15,12 @@ import structlog
 from loopwright.actors.effects import EffectRecord, Place, record_place
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.leases import Leases
+from loopwright.bus.client import Run
 from loopwright.bus.connection import LEASE, Bus
 from loopwright.bus.effects import Effect, EffectPhase, What
 from loopwright.bus.errors import GuardLost
 from loopwright.bus.messages import StepOrder
+from loopwright.bus.names import GoalId
 from loopwright.bus.stored import Stored
 from loopwright.bus.subjects import Subject
 
@@ -120,7 +122,7 @@ class Pen:
         """Return when the attempt is ours as surely as can be: whoever was handed it meanwhile has said so by then.
 
         Raises:
-            LeaseLost: it is another's.
+            LeaseLost: it is another's, or nobody wants it any more.
         """
         for _ in range(ROUNDS):
             if not self._is_in_doubt:
@@ -129,8 +131,19 @@ class Pen:
             self._was_in_doubt = True
             begun, losses = self._leases.clock(), self._bus.nc.losses
             await anyio.sleep(SUCCESSION)
+            await self._refuse_if_over()
             await self._hold()
             self._sure, self._losses = begun, losses
+
+    async def _refuse_if_over(self) -> None:
+        """Give way if the goal has ended, which we may not have heard: whoever is handed the attempt next looks.
+
+        Raises:
+            LeaseLost: it has.
+        """
+        if await Run(self._bus, GoalId(self._order.goal)).ended() is not None:
+            self._lost = True
+            raise LeaseLost
 
     async def _hold(self) -> None:
         """Say on record that it is ours, and hear that at once: whoever hears it late may have a successor by then.

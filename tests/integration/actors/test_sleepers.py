@@ -13,11 +13,13 @@ from loopwright.actors.errors import LeaseLost, RaceLost
 from loopwright.actors.holding import Holding
 from loopwright.actors.leases import SILENCE, Leases, passed
 from loopwright.actors.pen import PROMPT, ROUNDS, SUCCESSION
-from loopwright.bus import Bus, StopReason, connect_bus
+from loopwright.bus import Bus, Outcome, Status, StopReason, connect_bus
 from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.inbox import Delivery
+from loopwright.bus.messages import Ended
+from loopwright.bus.subjects import Subject
 from loopwright.bus.wire import Arrival, WireClient
 from loopwright.deploy.embedded import Server
 from loopwright.tools import Tool
@@ -114,6 +116,22 @@ async def test_a_worker_that_was_frozen_goes_on_where_nobody_has_come_and_says_b
     phases = [phase for phase, *_ in await on_record(bus)]
     assert phases == ["held", "done", "held", "done", "held", "claimed", "done"]
     assert (script.asked, ledger.amounts) == (["a", "b"], [5])
+
+
+async def test_a_worker_that_was_frozen_while_its_goal_ended_begins_no_call_any_more(
+    bus: Bus, pay: Tool[int], ledger: Ledger
+) -> None:
+    outcome = Outcome(goal="g1", loop="shop", status=Status.CANCELED, reason=StopReason.CANCELLED)
+    script, clock = Script(), Clock()
+    async with kept(bus, clock) as leases:
+        holding = Holding(bus, ORDER, [pay], leases=leases)
+        clock.now += LEASE
+        await bus.publish(Subject.of("event", ns="default", goal="g1"), Ended(goal="g1", outcome=outcome), id="end")
+        with pytest.raises(LeaseLost):
+            await holding.ask(script, [Turn("user", "a")], None)
+        with pytest.raises(LeaseLost):
+            await holding.call(pay, {"amount": 5})
+    assert (script.asked, ledger.amounts) == ([], [])
 
 
 async def test_a_worker_whose_words_do_not_reach_the_server_is_as_silent_as_one_that_was_frozen(
