@@ -17,16 +17,24 @@ from loopwright.actors.ledger import Ledger, decisions_of
 from loopwright.actors.orchestrator import FULL_PAUSE, SUBMIT
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory, connect_bus
+from loopwright.bus.answers import ANSWER
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.connection import delivery_id
 from loopwright.bus.envelope import encode, read_goal
-from loopwright.bus.inbox import Delivery
-from loopwright.bus.messages import Ended, Limits
+from loopwright.bus.inbox import Delivery, Inbox
+from loopwright.bus.messages import Ended, Evaluation, Limits
+from loopwright.bus.stored import in_json
 from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, Subject, decisions_on
 from loopwright.bus.wire import Arrival
 from loopwright.deploy.embedded import Server
 
 type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+
+MADE = Result(goal="g1", step="work", attempt=1, output={"number": 1})
+
+
+def verdict_of(judge: str) -> Evaluation:
+    return Evaluation(goal="g1", step="work", attempt=1, judge=judge, passed=True, score=1.0)
 
 
 async def end_of(run: Run, seconds: float = 15) -> Outcome:
@@ -49,6 +57,24 @@ async def decide_elsewhere(bus: Bus, delivery: Delivery, before: Decision | None
     assert loaded.decision == before
     orders = tuple(each for each in sends(standing, events) if isinstance(each, StepOrder))
     await ledger.write(goal, loaded, delivery_id(delivery), events, standing, orders)
+
+
+async def next_in(inbox: Inbox) -> Delivery:
+    with anyio.fail_after(5):
+        return await inbox.receive()
+
+
+async def answer(
+    bus: Bus, inbox: Inbox, orchestrator: Orchestrator, said: Result | Evaluation, *, elsewhere: bool
+) -> None:
+    """Say something and have an orchestrator hear it, after another has decided on it if that is asked for."""
+    kind, judge = ("eval", f".{said.judge}") if isinstance(said, Evaluation) else ("result", "")
+    await bus.publish_first(Subject.parse(f"lw.v1.{kind}.default.g1.work.1{judge}"), said, id=f"{kind}{judge}")
+    delivery = await next_in(inbox)
+    if elsewhere:
+        *_, before = await decisions_of(bus, "g1")
+        await decide_elsewhere(bus, delivery, before, decide(before.standing, said, delivery.time))
+    await orchestrator.take_answer(delivery)
 
 
 async def test_rival_orchestrators_make_exactly_one_trajectory_of_each_goal(
@@ -92,14 +118,16 @@ async def test_an_orchestrator_that_died_behind_its_first_decision_has_its_messa
 ) -> None:
     await Goals(bus).submit("guessing", {"target": 1}, goal="g1")
     async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
-        with anyio.fail_after(5):
-            delivery = await inbox.receive()
+        delivery = await next_in(inbox)
         goal = read_goal(delivery.data, delivery.headers, loop="guessing", fallback_id="none")
         await put_on_record(bus, delivery, None, open_goal(goal, guessing, delivery.time))
-    async with fleet(bus, guesser, judge) as goals:
+    timers = list[Arrival]()
+    deadline = bus.overhear("lw.v1.timer.default.g1.deadline", timers.append)
+    async with deadline, fleet(bus, guesser, judge) as goals:
         outcome = await end_of(goals.run("g1"))
     assert (outcome.reason, outcome.steps) == (StopReason.ACCEPTED, 2)
     assert len(await decisions_of(bus, "g1")) == 2
+    assert any("Nats-Schedule" in each.headers for each in timers), "nobody minds its deadline"
 
 
 async def test_an_orchestrator_that_died_behind_a_later_decision_has_its_messages_sent_by_another(
@@ -107,57 +135,49 @@ async def test_an_orchestrator_that_died_behind_a_later_decision_has_its_message
 ) -> None:
     await Goals(bus).submit("guessing", {"target": 1}, goal="g1")
     async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
-        with anyio.fail_after(5):
-            await Orchestrator(bus, {"guessing": guessing}).take_goal(await inbox.receive())
-    made = Result(goal="g1", step="work", attempt=1, output={"number": 1})
+        await Orchestrator(bus, {"guessing": guessing}).take_goal(await next_in(inbox))
     place = Subject.of("result", ns="default", goal="g1", step="work", attempt=1)
-    await bus.publish_first(place, made, id="made")
+    await bus.publish_first(place, MADE, id="made")
     heard = [f"lw.v1.{kind}.default.>" for kind in ("result", "eval", "ctl")]
     async with await bus.consumer(LOOP, "orchestrators-default", heard) as inbox:
-        with anyio.fail_after(5):
-            delivery = await inbox.receive()
+        delivery = await next_in(inbox)
         (opened,) = await decisions_of(bus, "g1")
-        await put_on_record(bus, delivery, opened, decide(opened.standing, made, delivery.time))
+        await put_on_record(bus, delivery, opened, decide(opened.standing, MADE, delivery.time))
     async with fleet(bus, guesser, judge) as goals:
         outcome = await end_of(goals.run("g1"))
     assert (outcome.reason, outcome.attempts) == (StopReason.ACCEPTED, 1)
 
 
-@pytest.mark.parametrize("said", ["goal", "result"])
-async def test_a_message_whose_lease_lapsed_is_not_let_go_before_what_follows_from_it_was_sent(
-    bus: Bus, guessing: Loop, said: str
+@pytest.mark.parametrize("said", ["goal", "result", "evaluation"])
+async def test_a_message_whose_lease_lapsed_is_not_let_go_before_all_that_follows_from_it_was_sent(
+    bus: Bus, said: str
 ) -> None:
-    orchestrator = Orchestrator(bus, {"guessing": guessing})
+    # Another has it when our lease has lapsed: it has decided, and has not sent yet.
+    loop = Loop(name="guessing", work="guess", judges=("near", "far"), bounds=Bounds(deadline=30))
+    orchestrator = Orchestrator(bus, {"guessing": loop})
     await Goals(bus).submit("guessing", {"target": 1}, goal="g1")
     async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
-        with anyio.fail_after(5):
-            delivery = await inbox.receive()
+        delivery = await next_in(inbox)
         if said == "goal":
-            # Another had it when our lease had lapsed: it has decided, and has not sent yet.
             goal = read_goal(delivery.data, delivery.headers, loop="guessing", fallback_id="none")
-            await decide_elsewhere(bus, delivery, None, open_goal(goal, guessing, delivery.time))
+            await decide_elsewhere(bus, delivery, None, open_goal(goal, loop, delivery.time))
         await orchestrator.take_goal(delivery)
-    assert await bus.last("lw.v1.decision.default.g1.guess.work.1") is not None
-    made = Result(goal="g1", step="work", attempt=1, output={"number": 1})
-    await bus.publish_first(Subject.of("result", ns="default", goal="g1", step="work", attempt=1), made, id="made")
-    async with await bus.consumer(LOOP, "orchestrators-default", ["lw.v1.result.default.>"]) as inbox:
-        with anyio.fail_after(5):
-            delivery = await inbox.receive()
-        if said == "result":
-            (opened,) = await decisions_of(bus, "g1")
-            await decide_elsewhere(bus, delivery, opened, decide(opened.standing, made, delivery.time))
-        await orchestrator.take_answer(delivery)
-    assert await bus.last("lw.v1.decision.default.g1.near.work.1") is not None
+    assert await in_json(bus.nc, TIMERS, {"last_by_subj": "lw.v1.timer.default.g1.deadline"}, ANSWER) is not None
+    async with await bus.consumer(LOOP, "orchestrators-default", ["lw.v1.result.>", "lw.v1.eval.>"]) as inbox:
+        await answer(bus, inbox, orchestrator, MADE, elsewhere=said == "result")
+        for judge in ("near", "far"):
+            assert await bus.last(f"lw.v1.step.default.{judge}.g1.work.1") is not None
+        await answer(bus, inbox, orchestrator, verdict_of("near"), elsewhere=False)
+        await answer(bus, inbox, orchestrator, verdict_of("far"), elsewhere=said == "evaluation")
+    assert await bus.last("lw.v1.event.default.g1") is not None
 
 
 async def test_the_broker_holds_the_deadline_while_nobody_of_ours_runs(bus: Bus, fleet: Fleet, guessing: Loop) -> None:
     await Goals(bus).submit("guessing", {"target": 1}, goal="g1", limits=Limits(deadline=0.5))
     async with await bus.consumer(INTAKE, "goals-default", ["lw.v1.goal.default.>"]) as inbox:
-        with anyio.fail_after(5):
-            await Orchestrator(bus, {"guessing": guessing}).take_goal(await inbox.receive())
+        await Orchestrator(bus, {"guessing": guessing}).take_goal(await next_in(inbox))
     async with await bus.consumer(TIMERS, "timers-default", ["lw.v1.due.default.>"]) as timers:
-        with anyio.fail_after(5):
-            due = await timers.receive()
+        due = await next_in(timers)
     async with fleet(bus) as goals:
         outcome = await end_of(goals.run("g1"))
     assert (outcome.status, outcome.reason) == (Status.FAILED, StopReason.DEADLINE)
