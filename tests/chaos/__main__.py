@@ -24,10 +24,11 @@ def main() -> int:
     words.add_argument("--kills", type=int, default=1_000)
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--job", choices=JOBS, default="toil")
+    words.add_argument("--cluster", action="store_true", help="three servers, of which any may die")
     words.add_argument("--keep", type=Path, help="a folder for the store, the ledger and what the actors say")
     given = words.parse_args()
     logs.configure(logging.ERROR)
-    plan = Plan(given.kills, given.seed, JOBS[given.job])
+    plan = Plan(given.kills, given.seed, JOBS[given.job], is_clustered=given.cluster)
     if given.keep:
         story = anyio.run(campaign, plan, given.keep)
     else:

@@ -9,8 +9,8 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from loopwright.bus.stored import Stored
 from loopwright.deploy.embedded import Server, embedded_server
 from tests.chaos.account import RECOVERY, Account, audit, read_record, recoveries
 from tests.chaos.boss import boss
+from tests.chaos.cluster import Node, cluster, on_loopback
 from tests.chaos.ledger import read
 from tests.chaos.listening import listen
 from tests.chaos.nursery import nursery
@@ -104,6 +105,8 @@ class Plan:
     asleep: tuple[float, float] = (0.5, 6.0)
     """Seconds that a process is frozen; a broker at most half of the longest."""
     deeds: Mapping[tuple[str, str], int] = field(default_factory=lambda: DEEDS)
+    is_clustered: bool = False
+    """Whether the broker is a cluster of three, of which any may die at any time."""
 
 
 @dataclass
@@ -134,10 +137,10 @@ class Story:
 class Campaign:
     """One campaign."""
 
-    def __init__(self, plan: Plan, fleet: Station, broker: Server, goals: Goals) -> None:
+    def __init__(self, plan: Plan, fleet: Station, brokers: Sequence[Server | Node], goals: Goals) -> None:
         self._plan = plan
         self._fleet = fleet
-        self._broker = broker
+        self._brokers = brokers
         self._goals = goals
         self._chance = random.Random(plan.seed)
         self._room = anyio.Semaphore(plan.job.in_flight)
@@ -207,7 +210,7 @@ class Campaign:
         victim = self._chance.choice(self._actors(whom)) if whom != "broker" else None
         asleep = self._chance.uniform(*self._plan.asleep)
         self.story.deeds[what, whom] += 1
-        pid = victim.pid if victim else self._broker.pid
+        pid = victim.pid if victim else self._chance.choice(self._brokers).pid
         if what == "kill":
             tell(pid, signal.SIGKILL)
         else:
@@ -248,16 +251,32 @@ class Campaign:
 def tell(pid: int, number: signal.Signals) -> None:
     """Send a process a signal; it may be gone already."""
     with suppress(ProcessLookupError):
-        os.kill(pid, number)
+        if pid:
+            os.kill(pid, number)
+
+
+@asynccontextmanager
+async def brokers(plan: Plan, folder: Path) -> AsyncIterator[tuple[str, Sequence[Server | Node]]]:
+    """Run the broker, or a cluster of three, each of which is started again when it dies; yield its address too."""
+    if not plan.is_clustered:
+        async with embedded_server(folder) as one:
+            yield one.url, [one]
+        return
+    async with cluster(on_loopback(), folder) as three, anyio.create_task_group() as keeping:
+        await three.ready()
+        for node in three.nodes.values():
+            keeping.start_soon(node.keep)
+        yield three.url, list(three.nodes.values())
+        keeping.cancel_scope.cancel()
 
 
 async def campaign(plan: Plan, folder: Path) -> Story:
     """Run a campaign on a bus and a fleet of its own."""
     async with (
-        embedded_server(folder / "nats") as broker,
+        brokers(plan, folder / "nats") as (url, servers),
         nursery() as nurse,
-        station(nurse, folder, broker.url) as fleet,
-        connect(broker.url, name="campaign") as goals,
+        station(nurse, folder, url) as fleet,
+        connect(url, name="campaign") as goals,
     ):
         for number in range(1, ORCHESTRATORS + 1):
             await fleet.start(f"orchestrator-{number}", "orchestrator")
@@ -265,4 +284,4 @@ async def campaign(plan: Plan, folder: Path) -> Story:
             await fleet.start(f"worker-{number}", "worker", *plan.job.roles, "--hands", str(plan.job.hands))
         for actor in fleet.actors:
             await actor.ready()
-        return await Campaign(plan, fleet, broker, goals).run()
+        return await Campaign(plan, fleet, servers, goals).run()

