@@ -27,7 +27,7 @@ from loopwright.deploy.embedded import Server, embedded_server
 from tests.chaos.account import RECOVERY, Account, audit, read_record, recoveries
 from tests.chaos.boss import boss
 from tests.chaos.cluster import Node, cluster, on_loopback
-from tests.chaos.ledger import read
+from tests.chaos.ledger import Work, read
 from tests.chaos.listening import listen
 from tests.chaos.nursery import nursery
 from tests.chaos.station import Actor, Station, station
@@ -226,14 +226,20 @@ class Campaign:
         tell(pid, signal.SIGCONT)
 
     async def _measure(self) -> None:
-        """Let everything settle, kill a worker that holds a step, and see how soon that step runs again."""
-        await anyio.sleep(CALM)
-        pid = await self._busy_worker()
-        at = time.time()
-        tell(pid, signal.SIGKILL)
-        self.story.deeds["kill", "worker"] += 1
-        await anyio.sleep(RECOVERY + CALM)
-        self.story.recoveries += recoveries(pid, at, read(self._fleet.ledger)).values()
+        """Let everything settle, kill a worker that holds a step, and see how soon that step runs again.
+
+        The steps of a worker may all be over by the time it is killed: then another is killed.
+        """
+        measured: dict[Work, float | None] = {}
+        while not measured:
+            await anyio.sleep(CALM)
+            pid = await self._busy_worker()
+            at = time.time()
+            tell(pid, signal.SIGKILL)
+            self.story.deeds["kill", "worker"] += 1
+            await anyio.sleep(RECOVERY + CALM)
+            measured = recoveries(pid, at, read(self._fleet.ledger))
+        self.story.recoveries += measured.values()
 
     async def _busy_worker(self) -> int:
         """Wait for a worker process that has just begun a step, and return its id."""

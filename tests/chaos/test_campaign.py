@@ -16,7 +16,6 @@ async def test_a_few_kills_of_actors_at_random_lose_nothing_and_repeat_nothing(t
     deeds = {deed: often for deed, often in DEEDS.items() if "broker" not in deed}
     story = await campaign(Plan(kills=10, seed=1, asleep=(0.5, 1.0), deeds=deeds), tmp_path)
     assert {name: found for name, found in story.account.bad.items() if found} == {}
-    assert None not in story.recoveries
     assert story.account.goals > 20
     # How soon is for tests/simulation/test_recovering.py to say: other tests may keep this machine busy.
     assert story.recoveries
