@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 
 from loopwright.deploy import logs
+from tests.chaos.account import OUTSIDE
 from tests.chaos.campaign import JOBS, Plan, Story, campaign
 
 SHOWN = 10
@@ -46,14 +47,25 @@ def show(plan: Plan, story: Story) -> None:
         print(f"{count:>8,}    {what} {whom}")
     print(f"{account.goals:>8,}  goals")
     for name, found in account.bad.items():
-        print(f"{len(found):>8,}  {name}")
+        is_counted = plan.job.is_told or name not in OUTSIDE
+        print(f"{counted(len(found), is_counted)}  {name}")
         for case in found[:SHOWN]:
             print(f"            {case}")
-    print(f"{account.run_again:>8,}  handlers begun again, whose answer was not on record")
+    print(f"{counted(account.run_again, plan.job.is_told)}  handlers begun again, whose answer was not on record")
     print(f"{account.given_up:>8,}  attempts given up, whose step was handed out too often")
-    told = [each for each in story.recoveries if each is not None]
-    print(f"{len(story.recoveries) - len(told):>8,}  steps of killed workers that did not run again")
-    print(f"{max(told, default=0):>8.2f}  seconds until a killed worker's step ran again, the longest of {len(told)}")
+    recovered = [each for each in story.recoveries if each is not None]
+    never = len(story.recoveries) - len(recovered)
+    print(f"{counted(never, plan.job.is_measured)}  steps of killed workers that did not run again")
+    longest = f"{max(recovered):.2f}" if recovered else "-"
+    how = f"the longest of {len(recovered)}" if recovered else "not measured"
+    print(f"{longest:>8}  seconds until a killed worker's step ran again, {how}")
+    if not plan.job.is_told:
+        print("A dash: not counted. The handlers of this job do not tell the outside ledger what they do.")
+
+
+def counted(figure: int, is_counted: bool) -> str:
+    """Return a figure, or a dash where nobody has counted: that is not none."""
+    return f"{figure:>8,}" if is_counted else f"{'-':>8}"
 
 
 if __name__ == "__main__":

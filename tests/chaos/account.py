@@ -22,6 +22,10 @@ EVALUATOR = {"refine": "review", "scout": "nod", "sell": "nod"}
 ASKING = frozenset({"sell"})
 """Roles that ship nothing but what a person has approved."""
 
+REPEATED, PAID_TWICE, UNAPPROVED = "effects repeated", "model calls paid twice", "made without approval"
+OUTSIDE = frozenset({REPEATED, PAID_TWICE, UNAPPROVED})
+"""What only the outside ledger shows, where handlers tell it what they do."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -76,9 +80,9 @@ class Account:
             "ended twice": self.ended_twice,
             "ended otherwise": self.not_accepted,
             "said twice": self.said_twice,
-            "effects repeated": self.effects_repeated,
-            "model calls paid twice": self.paid_twice,
-            "made without approval": self.unapproved,
+            REPEATED: self.effects_repeated,
+            PAID_TWICE: self.paid_twice,
+            UNAPPROVED: self.unapproved,
         }
 
 
