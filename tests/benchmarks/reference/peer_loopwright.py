@@ -1,6 +1,6 @@
 """Loopwright on the reference job, for the driver that times its peers: an orchestrator, two workers, one submitter.
 
-The driver (`common`) and the peers come from the folder in PYTHONPATH; see the README beside this file.
+The driver (`common`) and the peers come from the folder in PYTHONPATH, which `test_reference.py` puts there.
 """
 
 import inspect
