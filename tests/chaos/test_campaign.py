@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.account import Record, audit, place_of, recoveries
 from tests.chaos.campaign import DEEDS, JOBS, Plan, campaign
 from tests.chaos.ledger import Line, Work
@@ -28,6 +30,16 @@ async def test_a_race_an_approval_and_a_goal_of_a_goal_come_to_one_end_whoever_i
     story = await campaign(plan, tmp_path)
     assert {name: found for name, found in story.account.bad.items() if found} == {}
     assert story.account.goals >= 10
+
+
+@pytest.mark.chaos
+async def test_nor_does_anything_get_lost_where_any_of_three_servers_may_die(tmp_path: Path) -> None:
+    deeds = DEEDS | {("kill", "broker"): 20}
+    plan = Plan(kills=40, seed=1, asleep=(0.5, 3.0), deeds=deeds, is_clustered=True)
+    story = await campaign(plan, tmp_path)
+    assert {name: found for name, found in story.account.bad.items() if found} == {}
+    assert story.account.goals >= plan.job.in_flight
+    assert story.deeds["kill", "broker"] >= 5
 
 
 def test_a_goal_that_ended_once_is_well_accounted_for() -> None:
