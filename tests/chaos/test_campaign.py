@@ -34,7 +34,7 @@ async def test_a_race_an_approval_and_a_goal_of_a_goal_come_to_one_end_whoever_i
 
 @pytest.mark.chaos
 async def test_nor_does_anything_get_lost_where_any_of_three_servers_may_die(tmp_path: Path) -> None:
-    deeds = DEEDS | {("kill", "broker"): 20}
+    deeds = DEEDS | {("kill", "broker"): 30}
     plan = Plan(kills=40, seed=1, asleep=(0.5, 3.0), deeds=deeds, is_clustered=True)
     story = await campaign(plan, tmp_path)
     assert {name: found for name, found in story.account.bad.items() if found} == {}
