@@ -11,10 +11,24 @@ import structlog
 
 from tests.simulation.broker import Broker
 from tests.simulation.exploring import explore, quiet, replay
-from tests.simulation.store import SEQUENCE, Stream
+from tests.simulation.store import MESSAGE_ID, SEQUENCE, Stream
 
+CHOSEN = {
+    51: "a broker that is killed, and processes that die at their writes",
+    58: "the same, and what was settled last is forgotten",
+    94: "the same on a network that loses messages",
+    93: "a sleeper that writes behind its successor, if nobody hinders it",
+    191: "a goal that was opened, and whose deadline was not set",
+    220: "an answer that comes when another is on record",
+    271: "a worker that dies between a call and its receipt; a replica that lags behind",
+    431: "a sleeper that wakes when its successor has paid",
+    8440: "a sleeper whose model was paid again once: what lay in its buffer had no sign of life",
+    21393: "sleepers that broke a promise once",
+    26021: "a replica that missed messages for ever once; orders that have to be sent again",
+}
+"""Worlds in which a promise was broken once, or is as soon as a guard is taken out, and what they have in store."""
 SECONDS = 2.0
-"""For as many worlds as there is time for; `python -m tests.simulation` has more of it."""
+"""For as many worlds more as there is time for; `python -m tests.simulation` has more of it."""
 ENOUGH = 60
 """Seeds within which a broken broker is found out."""
 
@@ -25,6 +39,11 @@ def quietly() -> Iterator[None]:
     quiet()
     yield
     structlog.configure(**before)
+
+
+@pytest.mark.parametrize("seed", CHOSEN)
+def test_every_promise_is_kept_in_the_worlds_that_were_hardest(seed: int) -> None:
+    assert not explore(range(seed, seed + 1)).broken, replay(seed)
 
 
 def test_every_promise_is_kept_in_every_world() -> None:
@@ -49,6 +68,25 @@ class Unguarded(Broker):
         return super()._publish(stream, subject, data, {name: it for name, it in headers.items() if name != SEQUENCE})
 
 
+class Forgetful(Broker):
+    """A broker that knows neither guard nor id of what is said on some subjects."""
+
+    of: tuple[str, ...]
+
+    def _publish(self, stream: Stream, subject: str, data: bytes, headers: dict[str, str]) -> dict[str, object]:
+        if subject.split(".")[2] in self.of:
+            headers = {name: it for name, it in headers.items() if name not in {SEQUENCE, MESSAGE_ID}}
+        return super()._publish(stream, subject, data, headers)
+
+
+class ForgetfulOfEffects(Forgetful):
+    of = ("effect",)
+
+
+class ForgetfulOfAnswers(Forgetful):
+    of = ("result", "made", "eval")
+
+
 class Deaf(Broker):
     """A broker that says of every tenth message that it was stored, and has not."""
 
@@ -59,6 +97,6 @@ class Deaf(Broker):
         return {"stream": stream.name, "seq": stream.last_seq}
 
 
-@pytest.mark.parametrize("broker", [Unguarded, Deaf])
+@pytest.mark.parametrize("broker", [Unguarded, ForgetfulOfEffects, ForgetfulOfAnswers, Deaf])
 def test_a_broker_that_does_not_keep_its_word_is_found_out(broker: type[Broker]) -> None:
-    assert any(explore(range(seed, seed + 1), broker=broker).broken for seed in range(ENOUGH))
+    assert any(explore(range(seed, seed + 1), broker=broker).broken for seed in (*CHOSEN, *range(ENOUGH)))
