@@ -1,7 +1,8 @@
 """``python -m tests.fuzz --messages 1000000 --seed 1``: a campaign of bad input, and a table of what came of it.
 
-It ends with 0 if nothing hung, nobody crashed, no forged answer was dropped without being counted, the server holds no
-more memory than garbage is worth, and every goal that was submitted meanwhile ended as it should.
+It ends with 0 if nothing hung, nobody crashed, no forged answer was dropped without being counted, no garbage among
+decisions was looked at twice by one process, the server holds no more memory than garbage is worth, and every goal that
+was submitted meanwhile ended as it should.
 """
 
 import argparse
@@ -39,6 +40,7 @@ def show(tally: Tally) -> None:
     for kind, count in sorted(tally.sent.items()):
         print(f"{count:>10,}    {kind}")
     print(f"{tally.unheard:>10,}  where nobody listens until somebody asks")
+    print(f"{tally.decisions:>10,}  where only decisions should stand")
     for event in ("dead.letter", "answer.unexpected", "decision.unreadable", "place.retaken"):
         print(f"{tally.counted(event):>10,}  {event}")
     for said, count in tally.said.most_common(SHOWN):

@@ -18,6 +18,7 @@ from tests.fuzz.garbage import Garbage, Known, Said
 from tests.fuzz.wire import wire
 from tests.processes.running import ORCHESTRATOR, WORKER, Actor, memory_of, running
 
+ORCHESTRATORS = 2
 BATCH = 250
 """Messages that are sent in one go."""
 BEHIND = 1_000
@@ -56,6 +57,8 @@ class Tally:
 
     sent: Counter[str] = field(default_factory=Counter[str])
     unheard: int = 0
+    decisions: int = 0
+    """How many of them stood where only decisions should."""
     right: int = 0
     wrong: list[str] = field(default_factory=list[str])
     """Goals of ours that did not end as they should, and how they ended."""
@@ -84,8 +87,14 @@ class Tally:
 
     @property
     def is_well(self) -> bool:
-        """Tell whether nothing hung, crashed, was dropped in silence or piled up, and our goals ended right."""
-        return bool(self.right) and not (self.hang or self.wrong or self.crashes or self.silent or self.piled_up)
+        """Tell whether nothing hung, crashed, was dropped, looked at twice or piled up, and our goals ended right."""
+        harm = self.hang or self.wrong or self.crashes or self.silent or self.piled_up or self.looked_again
+        return bool(self.right) and not harm
+
+    @property
+    def looked_again(self) -> bool:
+        """Tell whether an orchestrator has looked twice at what stands among decisions and is none."""
+        return self.counted("decision.unreadable") > ORCHESTRATORS * self.decisions
 
     @property
     def piled_up(self) -> bool:
@@ -135,6 +144,7 @@ class Campaign:
                 await line.say(batch)
                 self.tally.sent.update(said.kind for said in batch)
                 self.tally.unheard += sum(not said.heard for said in batch)
+                self.tally.decisions += sum(said.subject.startswith(b"lw.v1.decision.") for said in batch)
                 await self._read_up_to(BEHIND)
                 if not self._warm and self.tally.sent.total() >= WARM * self.messages:
                     self._warm = self._memory()
@@ -168,8 +178,10 @@ class Campaign:
         while not self._over or turn == 0:
             goal, target = f"ours-{number}-{turn}", 1 + turn % 3
             self.known.running.append(goal)
+            self.known.coming.append(f"ours-{number}-{turn + 1}")
             how = await self._ended(goal, target)
             self.known.running.remove(goal)
+            self.known.coming.remove(f"ours-{number}-{turn + 1}")
             if how:
                 self.tally.wrong.append(f"{goal}: {how}")
             else:
@@ -191,7 +203,7 @@ class Campaign:
         last = await self.bus.last(decisions_on("default", goal))
         assert last is not None
         self.known.over = [*self.known.over, goal][-REMEMBERED:]
-        self.known.decisions = [*self.known.decisions, last.data][-REMEMBERED:]
+        self.known.decisions = [*self.known.decisions, (last.headers, last.data)][-REMEMBERED:]
 
     def _memory(self) -> list[float]:
         return [memory_of(self.server), *(actor.memory for actor in self.actors if not actor.crashed())]
@@ -213,7 +225,7 @@ async def campaign(messages: int, seed: int, store: Path) -> Tally:
     async with (
         embedded_server(store, sync="2m") as server,
         connect_bus(server.url, name="campaign") as bus,
-        running(server.url, ORCHESTRATOR, ORCHESTRATOR, WORKER) as actors,
+        running(server.url, *[ORCHESTRATOR] * ORCHESTRATORS, WORKER) as actors,
     ):
         run = Campaign(messages, seed, bus, actors, server.pid)
         await run.run(server.url)

@@ -9,14 +9,36 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.envelope import TYPE, encode
-from loopwright.bus.messages import Cancel, Due, Ended, Evaluation, Goal, Outcome, Result, Status, StepOrder, StopReason
+from loopwright.bus.messages import (
+    Activity,
+    Cancel,
+    Due,
+    Ended,
+    Evaluation,
+    Goal,
+    Outcome,
+    Presence,
+    Result,
+    Status,
+    StepOrder,
+    StopReason,
+    Suspect,
+    Taker,
+)
+from loopwright.bus.questions import Pause, Reply
+from loopwright.bus.wire import Headers
+from tests.fuzz.places import Places
 
 UNORDERED = 50
 """No goal of a campaign gets as far as this attempt."""
 STRANGERS = 5_000
 """Goals that nobody ever submitted."""
-KINDS = ("goal", "step", "result", "evaluation", "cancel", "due", "ended", "timer", "live")
+TYPES = ("goal", "step", "result", "evaluation", "pause", "reply", "cancel", "due", "ended", "timer", "live", "effect")
+EARLY = ("decision", "event", "timer", "effect")
+"""Kinds of places that garbage may take for good before a goal of ours is there, or while it runs, and change
+nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +58,12 @@ class Said:
 class Known:
     """The goals that garbage can be about."""
 
+    coming: list[str] = field(default_factory=list[str])
+    """Those that will be submitted next."""
     running: list[str] = field(default_factory=list[str])
     over: list[str] = field(default_factory=list[str])
-    decisions: list[bytes] = field(default_factory=list[bytes])
-    """Real decisions on goals that are over."""
+    decisions: list[tuple[Headers, bytes]] = field(default_factory=list[tuple[Headers, bytes]])
+    """Real decisions on goals that are over, as they are on record."""
 
 
 class Garbage:
@@ -49,6 +73,7 @@ class Garbage:
         """`patient` is whether there may be words on goals that never come: an orchestrator waits for those."""
         self._dice = random.Random(seed)
         self._known = known
+        self._places = Places(self._dice, patient=patient)
         weights: dict[Callable[[], Said], float] = {
             self.random_bytes: 14,
             self.truncated: 12,
@@ -57,11 +82,12 @@ class Garbage:
             self.other_version: 8,
             self.hostile_headers: 8,
             self.hostile_subject: 6,
-            self.unheard: 8,
+            self.unheard: 2,
+            self.among_ours: 4,
             self.stranger: 8,
             self.unasked: 8,
             self.late: 5,
-            self.of_another_goal: 1,
+            self.of_another_goal: 2,
             self.odd_goal: 0.6,
             self.early_cancel: 0.2 if patient else 0.0,
             self.huge: 0.1,
@@ -73,22 +99,21 @@ class Garbage:
         return self._dice.choices(self._makers, self._weights)[0]()
 
     def random_bytes(self) -> Said:
-        """Return bytes on a subject that is listened to."""
-        return Said(
-            "random bytes", self._heard(), self._some_headers(), self._dice.randbytes(self._dice.randrange(300))
-        )
+        """Return bytes."""
+        data = self._dice.randbytes(self._dice.randrange(2, 300))
+        return self._said("random bytes", self._some_headers(), data, readable=False)
 
     def truncated(self) -> Said:
         """Return a good message that ends too early."""
         body = self._good()
-        return Said("truncated", self._heard(), None, body[: self._dice.randrange(len(body))])
+        return self._said("truncated", None, body[: self._dice.randrange(1, len(body))], readable=False)
 
     def mutated(self) -> Said:
         """Return a good message in which a few bytes are others."""
         body = bytearray(self._good())
         for _ in range(self._dice.randrange(1, 5)):
             body[self._dice.randrange(len(body))] = self._dice.randrange(256)
-        return Said("mutated", self._heard(), self._some_headers(), bytes(body))
+        return self._said("mutated", self._some_headers(), bytes(body))
 
     def wrong_types(self) -> Said:
         """Return JSON with the right names and the wrong values."""
@@ -112,13 +137,13 @@ class Garbage:
         names += ["limits", "input", "hops", "timeout", "role", "id", "at", "why", "seconds", "pick", "evidence"]
         chosen = self._dice.sample(names, self._dice.randrange(1, 6))
         body = json.dumps({name: self._dice.choice(odd) for name in chosen})
-        return Said("wrong types", self._heard(), None, body.encode())
+        return self._said("wrong types", None, body.encode())
 
     def other_version(self) -> Said:
         """Return a good body whose type is old, or of the future, or unheard of."""
         version = self._dice.choice(["v0", "v2", "v9", "v1.1", "", "v01", "v1\t"])
-        kind = self._dice.choice([*KINDS, "odd", ""])
-        return Said("other version", self._heard(), header(f"ce-type: loopwright.{kind}.{version}"), self._good())
+        kind = self._dice.choice([*TYPES, "odd", ""])
+        return self._said("other version", header(f"ce-type: loopwright.{kind}.{version}"), self._good())
 
     def hostile_headers(self) -> Said:
         """Return a good body under headers that are none, or that pretend to be the broker's."""
@@ -141,9 +166,14 @@ class Garbage:
                 b"NATS/1.0\r\nNats-Expected-Last-Sequence: 1\r\n\r\n",
                 b"NATS/1.0\r\nNats-Rollup: all\r\n\r\n",
                 b"NATS/1.0\r\nNats-TTL: 1\r\n\r\n",
+                b"NATS/1.0\r\nNats-Schedule: @at never\r\nNats-Schedule-Target: lw.v1.due.default.f1.odd\r\n\r\n",
+                b"NATS/1.0\r\nNats-Schedule: @at 2026-01-01T00:00:00Z\r\n"
+                b"Nats-Schedule-Target: lw.v1.due.default.f1.odd\r\n\r\n",
+                b"NATS/1.0\r\nLoopwright-Decision: " + b"[" * self._dice.randrange(1, 40_000) + b"\r\n\r\n",
+                b"NATS/1.0\r\nKV-Operation: PURGE\r\nNats-Rollup: sub\r\n\r\n",
             ]
         )
-        return Said("hostile headers", self._heard(), lines, self._good())
+        return self._said("hostile headers", lines, self._good())
 
     def hostile_subject(self) -> Said:
         """Return a good body where it does not belong."""
@@ -171,11 +201,20 @@ class Garbage:
         return Said("hostile subject", b"lw.v1." + end, self._some_headers(), self._good())
 
     def unheard(self) -> Said:
-        """Return garbage where nobody listens until somebody asks."""
-        goal = self._stranger()
-        kind = self._dice.choice(["decision.default.%s", "event.default.%s", "live.default.%s", "odd.default.%s"])
+        """Return garbage where nobody listens: a kind that there is not, or too few tokens."""
+        kind = self._dice.choice(["decision.default.%s", "odd.default.%s", "event.default.%s.work"])
+        subject = f"lw.v1.{kind % self._stranger()}".encode()
         body = self._dice.choice([self._good(), self._dice.randbytes(40)])
-        return Said("where nobody listens", f"lw.v1.{kind % goal}".encode(), self._some_headers(), body, heard=False)
+        return Said("where nobody listens", subject, self._some_headers(), body, heard=False)
+
+    def among_ours(self) -> Said:
+        """Return garbage on a place of a goal of ours, before it is opened or while it runs."""
+        ours = [*self._known.coming, *self._known.running]
+        if not ours:
+            return self.stranger()
+        place = self._places.of(self._dice.choice(EARLY), self._dice.choice(ours), UNORDERED + self._dice.randrange(9))
+        body = self._dice.choice([self._dice.randbytes(60), b"{}", self._order(self._stranger(), 1)])
+        return Said("among ours", place.subject, self._some_headers(), body, heard=place.heard)
 
     def stranger(self) -> Said:
         """Return an answer about a goal that is not on record."""
@@ -214,10 +253,11 @@ class Garbage:
         if not (self._known.running and self._known.over and self._known.decisions):
             return self.stranger()
         goal, other = self._dice.choice(self._known.running), self._dice.choice(self._known.over)
+        if self._dice.random() < 0.4:
+            return self._decision_on(goal)
         told = Outcome(goal=other, loop="guessing", status=Status.FAILED, reason=StopReason.ERROR)
         kind, subject, body, heard = self._dice.choice(
             [
-                ("decision", f"decision.default.{goal}", self._dice.choice(self._known.decisions), False),
                 ("event", f"event.default.{goal}", encode(Ended(goal=other, outcome=told)), False),
                 ("result", f"result.default.{goal}.work.{UNORDERED}", self._result(other, "work", UNORDERED), True),
                 ("word", f"ctl.default.{goal}", encode(Cancel(goal=other)), True),
@@ -225,6 +265,12 @@ class Garbage:
             ]
         )
         return Said(f"another goal's {kind}", f"lw.v1.{subject}".encode(), None, body, heard=heard)
+
+    def _decision_on(self, goal: str) -> Said:
+        headers, body = self._dice.choice(self._known.decisions)
+        lines = [f"{name}: {value}" for name, value in headers.items() if not name.startswith("Nats-")]
+        place = self._places.of("decision", goal, UNORDERED + self._dice.randrange(9))
+        return Said("another goal's decision", place.subject, header(*lines), body, heard=place.heard)
 
     def odd_goal(self) -> Said:
         """Return something that is a goal, for all that anybody can tell."""
@@ -248,23 +294,20 @@ class Garbage:
                 self._dice.randbytes(970_000),
             ]
         )
-        return Said("huge", self._heard(), None, body)
+        return self._said("huge", None, body)
 
     def _stranger(self) -> str:
         return f"f{self._dice.randrange(STRANGERS)}"
 
-    def _heard(self) -> bytes:
-        goal, number = self._stranger(), self._dice.randrange(20)
-        ends = ["result.default.%s.work.%d", "eval.default.%s.work.%d.near", "due.default.%s.odd-%d"]
-        ends += ["step.default.guess.%s.work.%d", "step.default.near.%s.work.%d"]
-        if self._dice.random() < 0.02:
-            return b"lw.v1.goal.default.cook"
-        return b"lw.v1." + (self._dice.choice(ends) % (goal, number)).encode()
+    def _said(self, kind: str, headers: bytes | None, body: bytes, *, readable: bool = True) -> Said:
+        """Return a message on any place there is, or where it may be read, if it is `readable`."""
+        place = self._places.any(self._stranger(), readable=readable)
+        return Said(kind, place.subject, headers, body, place.heard)
 
     def _some_headers(self) -> bytes | None:
         if self._dice.random() < 0.6:
             return None
-        kind = self._dice.choice([*KINDS, "odd"])
+        kind = self._dice.choice([*TYPES, "odd"])
         return header(f"ce-type: {TYPE.format(kind)}", f"ce-id: {self._dice.randrange(10**6)}")
 
     def _good(self) -> bytes:
@@ -275,6 +318,13 @@ class Garbage:
             lambda: encode(Evaluation(goal=goal, step="work", attempt=attempt, judge="near", passed=False, score=0.5)),
             lambda: self._order(goal, attempt),
             lambda: encode(Due(goal=goal, id="odd")),
+            lambda: encode(Pause(goal=goal, step="work", attempt=attempt, resumed=0, role="guess", questions=())),
+            lambda: encode(Reply(goal=goal, step="work", attempt=attempt, digest="0" * 32, approved=True)),
+            lambda: encode(
+                Effect(goal=goal, step="work", attempt=attempt, role="guess", phase=EffectPhase.HELD, delivery=9)
+            ),
+            lambda: encode(Suspect(message="loop-1", takers=tuple(Taker(process=f"p{n}") for n in range(9)))),
+            lambda: encode(Presence(role="guess", process="p1", state=Activity.DRAINING)),
         ]
         return self._dice.choice(makers)()
 

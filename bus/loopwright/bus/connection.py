@@ -183,12 +183,12 @@ class Bus:
 
         return await persistently(self.nc, ask)
 
-    async def first(self, subject: Subject | str) -> Stored | None:
-        """Return the first message on a subject, or behind a prefix, if any; any replica answers."""
+    async def first(self, subject: Subject | str, *, after: int = 0) -> Stored | None:
+        """Return the first message behind a place on a subject, or behind a prefix, if any; any replica answers."""
 
         async def ask() -> Stored | None:
             with translated(self.nc, f"the first message on {subject}"):
-                return await first_on(self.nc, str(subject), ANSWER)
+                return await first_on(self.nc, str(subject), ANSWER, after=after)
 
         return await persistently(self.nc, ask)
 

@@ -81,9 +81,10 @@ async def read_all(
     *,
     after: int = 0,
     upto: int = 0,
+    most: int = 0,
     headers_only: bool = False,
 ) -> list[Stored]:
-    """Return every message that is there now behind `after`, each once, in order.
+    """Return every message that is there now behind `after`, each once, in order; or no more than the first `most`.
 
     Any replica answers, which may lag behind; one that has not come as far as `upto`, the place of a message that is
     there, is asked again.
@@ -96,16 +97,19 @@ async def read_all(
     def seen() -> int:
         return found[-1].seq if found else after
 
+    def is_full() -> bool:
+        return 0 < most <= len(found)
+
     async def read_on() -> None:
         inbox, waiting = await _opened(nc, js, stream, filters, after=seen, headers_only=headers_only)
         async with inbox:
-            while waiting:
+            while waiting and not is_full():
                 with translated(nc, f"reading {stream}"), anyio.fail_after(ANSWER):
                     delivery = await inbox.receive()
                 if delivery.seq > seen():
                     found.append(Stored.delivered(delivery))
                 waiting = delivery.waiting
-        if seen() < upto:
+        if seen() < upto and not is_full():
             raise BusUnreachable(address_of(nc), "a replica lags behind")
 
     await persistently(nc, read_on)

@@ -63,13 +63,13 @@ async def last_on(nc: Client, subject: str, timeout: float) -> Stored | None:
     return await last_in_json(nc, subject, timeout)
 
 
-async def first_on(nc: Client, subject: str, timeout: float) -> Stored | None:
-    """Return the first message on a subject of LOOP, if any that says where it stands.
+async def first_on(nc: Client, subject: str, timeout: float, *, after: int = 0) -> Stored | None:
+    """Return the first message on a subject of LOOP behind a place, if any that says where it stands.
 
     Raises:
         NatsError: the server does not answer, or refuses.
     """
-    request = json.dumps({"seq": 1, "next_by_subj": subject}).encode()
+    request = json.dumps({"seq": after + 1, "next_by_subj": subject}).encode()
     return told_by(await nc.request(DIRECT, request, timeout=timeout), subject)
 
 

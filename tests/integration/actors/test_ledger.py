@@ -1,17 +1,21 @@
 """The decisions of a goal, as one orchestrator remembers them and as they are on record."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+import structlog.testing
 
 from loopwright.actors.decide import open_goal, turn
 from loopwright.actors.evolve import fold
-from loopwright.actors.ledger import HEAVIEST, NOTHING, Ledger, decisions_of
+from loopwright.actors.ledger import FEW, HEAVIEST, NOTHING, PAGE, Ledger, decisions_of, known_of
 from loopwright.actors.loop import Loop
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus
 from loopwright.bus.errors import GuardLost
 from loopwright.bus.messages import Evaluation, Goal, Result
+from loopwright.bus.subjects import LOOP as RECORD
 from loopwright.bus.subjects import decisions_on
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -99,3 +103,90 @@ async def test_a_goal_that_brings_much_weighs_as_much_remembered_and_read(bus: B
     remembered, read = await ledger.recall("g1"), await ledger.load("g1", sure=False)
     assert remembered is not None
     assert min(remembered.weight, read.weight) > 200_000
+
+
+async def spoil(bus: Bus, times: int = 1) -> None:
+    """Write what is no decision among the decisions of g1."""
+    for number in range(times):
+        await bus.write(f"lw.v1.decision.default.g1.guess.work.{100 + number}", b"\xff garbage", {})
+
+
+def looked_at(logs: Sequence[structlog.typing.EventDict]) -> Counter[int]:
+    """Return how often each place was found to be no decision."""
+    return Counter(line["seq"] for line in logs if line["event"] == "decision.unreadable")
+
+
+async def numbers(ledger: Ledger, upto: int) -> list[int]:
+    """Return the numbers of the decisions that are on record for g1."""
+    return [known.decision.number for known in await ledger.decisions("g1", upto=upto)]
+
+
+async def test_each_place_of_garbage_is_looked_at_once_however_often_a_goal_is_read(bus: Bus) -> None:
+    ledger, before = Ledger(bus), PAGE + 10
+    await spoil(bus, before)
+    with structlog.testing.capture_logs() as logs:
+        nothing = await ledger.load("g1", sure=False)
+        assert nothing.decision is None
+        events = open_goal(Goal(goal="g1", loop="loop"), LOOP, NOON)
+        standing = fold(None, events)
+        assert standing is not None
+        await ledger.write("g1", nothing, "INTAKE-1", events, standing)
+        for more in (1, FEW + 2):
+            await spoil(bus, more)
+            for sure in (False, True):
+                loaded = await ledger.load("g1", sure=sure)
+                assert loaded.decision is not None
+                assert loaded.decision.number == 1
+                assert await numbers(ledger, loaded.revision) == [1]
+    assert looked_at(logs) == dict.fromkeys([*range(1, before + 1), *range(before + 2, before + FEW + 5)], 1)
+
+
+async def test_the_next_decision_is_guarded_by_the_garbage_behind_the_last(bus: Bus) -> None:
+    ledger = Ledger(bus)
+    await opened(ledger)
+    await spoil(bus)
+    with pytest.raises(GuardLost):
+        await hear(ledger, MADE)
+    await hear(ledger, MADE)
+    assert [known.seq for known in await known_of(bus, "g1")] == [1, 3]
+
+
+async def test_what_a_rival_decided_among_garbage_is_seen(bus: Bus) -> None:
+    ours, theirs = Ledger(bus), Ledger(bus)
+    await opened(ours)
+    await spoil(bus)
+    assert (await ours.load("g1", sure=True)).revision == 2
+    await theirs.load("g1", sure=True)
+    await hear(theirs, MADE)
+    await spoil(bus)
+    loaded = await ours.load("g1", sure=False)
+    assert loaded.decision is not None
+    assert (loaded.decision.number, loaded.revision) == (2, 4)
+    assert await numbers(ours, 4) == [1, 2]
+
+
+async def test_a_server_that_has_lost_the_end_of_a_spoilt_record_is_believed(bus: Bus) -> None:
+    ledger = Ledger(bus)
+    await opened(ledger)
+    await spoil(bus)
+    await ledger.load("g1", sure=True)
+    await hear(ledger, MADE)
+    await spoil(bus, 2)
+    assert await numbers(ledger, (await ledger.load("g1", sure=True)).revision) == [1, 2]
+    for lost in (3, 4, 5):
+        await bus.js.delete_msg(RECORD, lost)
+    loaded = await ledger.load("g1", sure=True)
+    assert loaded.decision is not None
+    assert (loaded.decision.number, loaded.revision) == (1, 2)
+    assert await numbers(ledger, 2) == [1]
+
+
+async def test_what_is_remembered_of_a_spoilt_record_goes_with_the_connection(bus: Bus) -> None:
+    ledger = Ledger(bus)
+    await opened(ledger)
+    await spoil(bus)
+    with structlog.testing.capture_logs() as logs:
+        await ledger.load("g1", sure=True)
+        bus.nc.losses += 1
+        await ledger.load("g1", sure=True)
+    assert looked_at(logs) == {2: 2}

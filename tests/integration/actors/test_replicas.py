@@ -50,7 +50,7 @@ class Behind(Bus):
     async def last(self, subject: Subject | str, *, sure: bool = False) -> Stored | None:
         return await super().last(subject, sure=sure) if sure else None
 
-    async def first(self, subject: Subject | str) -> Stored | None:
+    async def first(self, subject: Subject | str, *, after: int = 0) -> Stored | None:
         return None
 
 
