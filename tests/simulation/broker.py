@@ -63,7 +63,7 @@ class Broker:
         self.consumers: dict[tuple[str, str], Consumer] = {}
         self.stored: Callable[[Stream, Kept], None] = lambda _, __: None
         self.settled: Callable[[Consumer, Kept, str], None] = lambda _, __, ___: None
-        self.up_at = 0.0
+        self.killed_at, self.up_at = math.inf, 0.0
         self.life = 1
         """Counts the broker's restarts; what is on its way in one life does not arrive in the next."""
         self._epoch = int(epoch.timestamp() * NS) - int(self.loop.time() * NS)
@@ -119,7 +119,8 @@ class Broker:
 
     def restart(self, down: float) -> None:
         """Be killed, and come back after `down` seconds with everything that was stored on disk."""
-        self.up_at = self.loop.time() + down
+        self.killed_at = self.loop.time()
+        self.up_at = self.killed_at + down
         self.life += 1
         for name in [name for name, stream in self.streams.items() if stream.config.storage == StorageType.MEMORY]:
             del self.streams[name]

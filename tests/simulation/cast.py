@@ -124,8 +124,8 @@ class Script:
         """How often something was sold, by the key of the call; a person is to approve that."""
         self.answered: set[str] = set()
         """What the model has answered, where that is on record."""
-        self.paid_again: list[str] = []
-        """What the model was paid for although its answer was on record."""
+        self.paid_again: list[tuple[float, str]] = []
+        """When the model was paid, and for what, although its answer was on record."""
         self.ship = self._selling(self.shipped, "")
         self.sell = self._selling(self.sold, "boss")
 
@@ -133,7 +133,7 @@ class Script:
         """Answer as a model does, which is paid for it: with what it was asked."""
         question = turns[-1].text
         if question in self.answered:
-            self.paid_again.append(question)
+            self.paid_again.append((anyio.current_time(), question))
         await anyio.sleep(0.01 * (len(question) % 3))
         return Answer(question, 1, 1)
 

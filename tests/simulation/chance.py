@@ -154,12 +154,6 @@ class Plan:
     hands: int
     """Messages of a kind that an orchestrator handles at once."""
 
-    @property
-    def is_prompt(self) -> bool:
-        """Whether a lease lapses only on whoever gives no sign of life."""
-        early = any(strike.what in {"hasten", "restart"} for strike in self.strikes)
-        return not (self.climate.lost or self.climate.stuck or early)
-
     @classmethod
     def of(cls, seed: int) -> "Plan":
         """Return what a seed has in store.

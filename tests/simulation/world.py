@@ -221,8 +221,6 @@ class World:
         finally:
             self.is_over = True
             await self._end([*clients, *people])
-        if self.plan.is_prompt:
-            self.auditor.check_the_calls()
         self.auditor.check_the_end(self.goals)
 
     def served_since(self, role: str) -> float:
