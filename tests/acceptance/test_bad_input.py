@@ -179,13 +179,14 @@ async def test_a_full_intake_is_said_to_whoever_submits_and_takes_goals_again_wh
         intake = (await goals.bus.js.stream_info(INTAKE)).config
         await goals.bus.js.update_stream(intake.evolve(max_msgs=1))
 
-        first = await bus.terminal.run("goal", "submit", "dance", "{}", "--goal", "first")
-        second = await bus.terminal.run("goal", "submit", "dance", "{}", "--goal", "second")
-        again = await bus.terminal.run("goal", "submit", "dance", "{}", "--goal", "first")
+        submit = ("goal", "submit", "repair", "{}", "--deadline", "1", "--goal")
+        first = await bus.terminal.run(*submit, "first")
+        second = await bus.terminal.run(*submit, "second")
+        again = await bus.terminal.run(*submit, "first")
         async with bus.terminal.start("orchestrator"):
             with anyio.fail_after(30):
                 await goals.run("first").outcome()
-            later = await bus.terminal.run("goal", "submit", "dance", "{}", "--goal", "second", "--watch")
+            later = await bus.terminal.run(*submit, "second", "--watch")
 
     assert (first.code, first.out) == (0, "first\n")
     assert (second.code, second.out) == (75, "")
@@ -193,7 +194,7 @@ async def test_a_full_intake_is_said_to_whoever_submits_and_takes_goals_again_wh
         "loopwright: The queue of goals (INTAKE) is full. Try again later, or start more orchestrators.\n"
     )
     assert (again.code, again.out) == (0, "first\n"), "it waits there already: the same id twice is one goal"
-    assert later.code == 2, "it was taken, and refused because nobody dances"
+    assert later.code == 3, "it was taken, and nobody has worked on it in time"
 
 
 @pytest.mark.parametrize("name", ["g00000000000000000000", "No Goal"])

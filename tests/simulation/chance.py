@@ -153,6 +153,8 @@ class Plan:
     """Seconds until anybody serves one of the roles."""
     hands: int
     """Messages of a kind that an orchestrator handles at once."""
+    is_apart: bool
+    """Whether only one orchestrator has the loop of the world's goals."""
 
     @classmethod
     def of(cls, seed: int) -> "Plan":
@@ -186,6 +188,7 @@ class Plan:
             room=dice.choice([1, 2, 10]),
             late=0.0 if calm or sleepy else dice.choice([0.0] * 6 + [5.0, 60.0]),
             hands=dice.choice([1, 4, 16]),
+            is_apart=0.4 < dice.random() < 0.55,
         )
 
 

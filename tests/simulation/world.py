@@ -179,7 +179,12 @@ class World:
         self.auditor = Auditor(self.broker, self.script, self.tell, self)
         self.goals = [f"g{number}" for number in range(plan.goals)]
         self.processes = [
-            Process(self, f"orchestrator{n}", orchestrator(plan.hands)) for n in range(plan.orchestrators)
+            Process(
+                self,
+                f"orchestrator{n}",
+                orchestrator(plan.hands, without=self.design.name if plan.is_apart and n else ""),
+            )
+            for n in range(plan.orchestrators)
         ]
         for role in self.design.roles:
             count = (
@@ -346,9 +351,9 @@ def leaves_of(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def orchestrator(hands: int) -> Callable[[Process], Act]:
-    """Return what an orchestrator's process does."""
-    loops = {each.name: each for each in LOOPS}
+def orchestrator(hands: int, *, without: str) -> Callable[[Process], Act]:
+    """Return what an orchestrator's process does that has all loops but one."""
+    loops = {each.name: each for each in LOOPS if each.name != without}
     return lambda _: lambda bus, stopping: Orchestrator(bus, loops, hands=hands).run(stopping)
 
 

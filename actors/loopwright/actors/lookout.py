@@ -1,4 +1,4 @@
-"""An orchestrator's eye on who serves which role, so that no goal waits for somebody who is not there."""
+"""An orchestrator's eye on who serves which role and has which loop: no goal waits for somebody who is not there."""
 
 import math
 from collections import OrderedDict
@@ -34,6 +34,21 @@ class Lookout:
         """Listen while the body runs."""
         async with roster(self._bus) as self._roster:
             yield
+
+    def may_have(self, loop: str, at: datetime) -> bool:
+        """Tell whether others may have a loop that we have not, of which a goal was submitted at a time.
+
+        False once it is known that nobody who serves has it.
+        """
+        return self._roster.may_have(loop, waited=at < self._bus.nc.heard_since)
+
+    def has(self, loop: str) -> bool:
+        """Tell whether an orchestrator that serves has a loop."""
+        return self._roster.has(loop)
+
+    def loops(self) -> list[str]:
+        """Return every loop that an orchestrator has which serves."""
+        return self._roster.loops()
 
     async def mind(self, standing: Standing, at: datetime) -> None:
         """Have the broker say when to look again at a goal that waits for a role which nobody serves now."""

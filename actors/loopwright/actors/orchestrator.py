@@ -16,6 +16,7 @@ import structlog
 from loopwright.actors.asking import ASKED, asked, by_default, give, reminders, waited_for
 from loopwright.actors.dead import bury
 from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
+from loopwright.actors.elsewhere import Elsewhere
 from loopwright.actors.errors import NoWayOn, Retriable
 from loopwright.actors.events import Event
 from loopwright.actors.evolve import fold
@@ -40,6 +41,7 @@ from loopwright.bus.effects import Effect
 from loopwright.bus.errors import GuardLost, IntakeFull, Unreadable
 from loopwright.bus.inbox import Delivery
 from loopwright.bus.messages import Cancel, Due, Ended, Evaluation, Goal, Message, Output, Result, StepOrder, Timer
+from loopwright.bus.names import is_token
 from loopwright.bus.presence import ORCHESTRATOR
 from loopwright.bus.questions import Reply
 from loopwright.bus.subjects import INTAKE, LOOP, PREFIX, TIMERS, Subject
@@ -70,6 +72,7 @@ class Orchestrator:
         self._leases = Leases(bus.nc)
         self._suspects = Suspects(bus)
         self._lookout = Lookout(bus)
+        self._elsewhere = Elsewhere()
 
     async def run(self, stopping: anyio.Event) -> None:
         """Take turns until `stopping` is set."""
@@ -91,7 +94,11 @@ class Orchestrator:
             keeping.cancel_scope.cancel()
 
     async def take_goal(self, delivery: Delivery) -> None:
-        """Open a goal, or refuse it with a reason; either way it is on record."""
+        """Open a goal, or refuse it with a reason; either way it is on record. One whose loop others have is theirs."""
+        loop = delivery.subject.rpartition(".")[2]
+        if loop not in self._loops and is_token(loop) and self._lookout.may_have(loop, delivery.time):
+            await delivery.later(self._elsewhere.pause(loop, delivery.deliveries, served=self._lookout.has(loop)))
+            return
         with self._leases.kept(delivery):
             async with self._suspects.in_hand(delivery) as deadly:
                 await self._take_goal(delivery, deadly)
@@ -114,7 +121,7 @@ class Orchestrator:
         """Return what follows from a goal that is new; the same whenever it is asked."""
         loop = self._loops.get(goal.loop)
         if goal.fork is None:
-            return open_goal(goal, loop, at, tuple(sorted(self._loops)))
+            return open_goal(goal, loop, at, () if loop else tuple(sorted({*self._loops, *self._lookout.loops()})))
         try:
             was = await stood_at(self._bus, goal.fork)
         except NoWayOn as error:

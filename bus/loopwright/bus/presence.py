@@ -7,6 +7,7 @@ live).
 """
 
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -38,10 +39,12 @@ LIFE = 5
 """Whole seconds after which a key that is not renewed lapses."""
 ORCHESTRATOR = "orchestrator"
 """What stands for a role in the key of an orchestrator."""
+MISSED = 30.0
+"""Seconds for which whoever had a loop may come back: a process that is stopped and started anew takes so long."""
 
 
 class Roster:
-    """Who serves which role, as far as it was heard."""
+    """Who serves which role, and who has which loop, as far as it was heard."""
 
     def __init__(self, clock: Callable[[], float] = anyio.current_time) -> None:
         self._clock = clock
@@ -63,10 +66,40 @@ class Roster:
             return 0.0
         return max(0.0, self._heard - max(self._since, self._served.get(role, self._since)))
 
+    def has(self, loop: str) -> bool:
+        """Tell whether an orchestrator that serves has a loop."""
+        return self.serves(of_loop(loop))
+
+    def may_have(self, loop: str, *, waited: bool) -> bool:
+        """Tell whether any orchestrator may have a loop: one that serves has, or had just now; or we cannot know yet.
+
+        Who listens for as long as a key lives has heard of everybody. But where a goal has `waited` since before we
+        listened, whoever has its loop may be started at the same time as we are, and take longer.
+        """
+        key = of_loop(loop)
+        return self.unserved(key) < (MISSED if waited or key in self._served else LIFE)
+
+    def loops(self) -> list[str]:
+        """Return every loop that an orchestrator has which serves."""
+        return [
+            key.removeprefix(of_loop("")) for key in self._until if key.startswith(of_loop("")) and self.serves(key)
+        ]
+
+    def hear(self, presence: Presence) -> None:
+        """Take down what a process says of itself."""
+        serving = presence.state is Activity.SERVING
+        self.note(presence.role, presence.process, serving=serving)
+        for loop in presence.loops if presence.role == ORCHESTRATOR else ():
+            self.note(of_loop(loop), presence.process, serving=serving)
+
+    def cut_off(self) -> None:
+        """Take down that the connection was lost: whoever begins meanwhile goes unheard."""
+        self._since = math.inf
+
     def note(self, role: str, process: str, *, serving: bool) -> None:
         """Take down what was heard of a process."""
         now = self._clock()
-        if now - self._heard > LIFE:
+        if now - self._heard > LIFE or self._since == math.inf:
             self._since = now
         self._heard = now
         others = self._serving.pop(role, {})
@@ -83,18 +116,24 @@ class Roster:
 async def roster(bus: Bus) -> AsyncIterator[Roster]:
     """Hold a roster that is kept current while the body runs."""
     kept = Roster()
+    bus.nc.when_lost(kept.cut_off)
 
     def heard(arrival: Arrival) -> None:
         presence = presence_at(arrival.subject, arrival.data, arrival.headers)
         if presence is not None:
-            kept.note(presence.role, presence.process, serving=presence.state is Activity.SERVING)
+            kept.hear(presence)
         elif not arrival.data:
             kept.note(*arrival.subject.split(".")[-2:], serving=False)
 
     async with bus.overhear(f"$KV.{PRESENCE}.{bus.ns}.>", heard):
         for presence in await present(bus):
-            kept.note(presence.role, presence.process, serving=presence.state is Activity.SERVING)
+            kept.hear(presence)
         yield kept
+
+
+def of_loop(name: str) -> str:
+    """Return what whoever has a loop is noted under: as if that were a role, of a name that no role can have."""
+    return f"{ORCHESTRATOR} {name}"
 
 
 class Heard(NamedTuple):

@@ -34,7 +34,7 @@ CONSUMERS = (
 )
 TOKENS = {
     "ns": "default",
-    "loop": "cook",
+    "loop": "guessing",
     "goal": "g9",
     "role": "guess",
     "step": "work",
@@ -55,7 +55,7 @@ BUCKETED = {bucket: ".".join(["$KV", bucket, *(TOKENS[token] for token in KEYS[b
 HEARD = [
     *(PLACES[kind].encode() for kind in KINDS if (kind in LISTENED or kind == "decision") and kind != "ctl"),
     b"lw.v1.ctl.default.g8",
-    b"lw.v1.goal.default.guessing",
+    b"lw.v1.goal.default.Cook",
     b"lw.v1.goal.default.NO.SUCH",
     b"lw.v1.result.default.g9.work.01",
     b"lw.v1.result.default.g9",

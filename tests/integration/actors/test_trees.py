@@ -13,7 +13,6 @@ from loopwright.actors import (
     Bounds,
     Loop,
     Orchestrator,
-    PlannedStep,
     Step,
     Verdict,
     Worker,
@@ -204,14 +203,3 @@ async def test_the_steps_of_a_plan_may_be_goals_of_another_loop(bus: Bus) -> Non
     assert sorted(cast(int, each.best) for each in below) == [4, 9, 16]
     assert [each.attempts for each in below] == [2, 2, 2]
     assert outcome.usage.steps == sum(each.steps for each in below) == 12
-
-
-async def test_a_step_has_failed_whose_loop_nobody_has(bus: Bus) -> None:
-    stopping = anyio.Event()
-    lost = Loop(name="lost", work="compute", judges=("positive",), steps=(PlannedStep(name="a", loop="nowhere"),))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(serving, bus, (compute, positive), stopping, lost)
-        outcome = await end_of(await Goals(bus).submit("lost", {}, goal="g1"))
-        stopping.set()
-    assert outcome.reason is StopReason.REJECTED
-    assert "a goal of the loop nowhere, ended with the reason rejected: There is no loop named nowhere" in outcome.why

@@ -2,7 +2,8 @@
 
 import pytest
 
-from loopwright.bus.presence import LIFE, Roster
+from loopwright.bus.messages import Activity, Presence
+from loopwright.bus.presence import LIFE, MISSED, ORCHESTRATOR, Roster
 
 
 class Clock:
@@ -70,3 +71,57 @@ def test_time_in_which_we_heard_nobody_does_not_count(roster: Roster, clock: Clo
     assert roster.unserved("tests") == 0
     hear(roster, clock, "ours", seconds=7)
     assert roster.unserved("tests") == 7
+
+
+def of(process: str, *loops: str, state: Activity = Activity.SERVING) -> Presence:
+    return Presence(role=ORCHESTRATOR, process=process, loops=loops, state=state)
+
+
+def hear_of(roster: Roster, clock: Clock, presence: Presence, seconds: int) -> None:
+    """Hear an orchestrator every second."""
+    for _ in range(seconds):
+        clock.now += 1
+        roster.hear(presence)
+
+
+def test_others_may_have_a_loop_until_whoever_lives_has_been_heard(roster: Roster, clock: Clock) -> None:
+    assert roster.may_have("roots", waited=False)
+    hear_of(roster, clock, of("ours"), LIFE - 1)
+    assert roster.may_have("roots", waited=False)
+    hear_of(roster, clock, of("ours"), 1)
+    assert not roster.may_have("roots", waited=False)
+
+
+def test_a_loop_that_an_orchestrator_had_is_waited_for_as_long_as_that_may_come_back(
+    roster: Roster, clock: Clock
+) -> None:
+    hear_of(roster, clock, of("ours", "sums"), 60)
+    roster.hear(of("other", "roots", "squares"))
+    assert roster.may_have("roots", waited=False)
+    assert sorted(roster.loops()) == ["roots", "squares", "sums"]
+    roster.hear(of("other", "roots", "squares", state=Activity.DRAINING))
+    assert roster.loops() == ["sums"]
+    hear_of(roster, clock, of("ours", "sums"), int(MISSED) - 1)
+    assert roster.may_have("roots", waited=False)
+    hear_of(roster, clock, of("ours", "sums"), 1)
+    assert not roster.may_have("roots", waited=False)
+
+
+def test_a_goal_that_waited_before_we_came_waits_for_those_who_are_started_with_us(
+    roster: Roster, clock: Clock
+) -> None:
+    hear_of(roster, clock, of("ours"), int(MISSED) - 1)
+    assert roster.may_have("roots", waited=True)
+    assert not roster.may_have("roots", waited=False)
+    hear_of(roster, clock, of("ours"), 1)
+    assert not roster.may_have("roots", waited=True)
+
+
+def test_who_was_cut_off_does_not_know_who_has_come_meanwhile(roster: Roster, clock: Clock) -> None:
+    hear_of(roster, clock, of("ours"), 60)
+    roster.cut_off()
+    assert roster.may_have("roots", waited=False)
+    hear_of(roster, clock, of("ours"), LIFE)
+    assert roster.may_have("roots", waited=False)
+    hear_of(roster, clock, of("ours"), 1)
+    assert not roster.may_have("roots", waited=False)
