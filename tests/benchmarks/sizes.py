@@ -1,8 +1,8 @@
 """``python -m tests.benchmarks.sizes 0 10000 100000 1000000``: what a full stream costs, against an empty one.
 
 So many goals that have ended lie in the stream; measured are the start of an orchestrator and a worker, the memory of
-each process, one goal at a time and many at once. ``--waiting 99000`` has so many goals wait in the intake instead,
-while nobody serves it, and measures the same, and how fast they are worked off.
+each process, one goal at a time and many at once. ``--waiting 99000`` has so many goals wait in the intake instead, and
+measures what a step costs before, and while they are worked off. Both say what the server needs for a goal.
 """
 
 import argparse
@@ -12,7 +12,9 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -23,19 +25,23 @@ from loopwright.bus.subjects import INTAKE, LOOP, decisions_on
 from loopwright.deploy import logs
 from loopwright.deploy.embedded import Server, embedded_server
 from tests.benchmarks.filling import all_read, fill, record_of_one, wait_in_intake
-from tests.processes.running import ORCHESTRATOR, WORKER, Actor, memory_of, running
+from tests.processes.running import ORCHESTRATOR, WORKER, memory_of, processor_time, running
 
 ALONE = 100
 """Goals that are run one at a time."""
 TOGETHER = 1_000
 """Goals that are run many at a time."""
 AT_ONCE = 50
+IN_FLIGHT = 1_000
+"""Goals that are under way at a time where none waits, as many as where some do: a fleet opens more than it ends."""
 STEPS = 2
 """Steps of each: one attempt, judged once."""
 STARTS = 3
 """Times that the processes are started; the fastest counts, on a machine that does other things as well."""
-WATCHED = 20.0
-"""Seconds for which a full intake is watched while it is worked off."""
+WARM, WATCHED = 3.0, 12.0
+"""Seconds until a fleet that finds goals waiting is warm, and for which it is watched while it works them off."""
+FEWEST = 10_000
+"""Goals that must wait for that."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Row:
     """MiB at the end, as of the worker and the server."""
     worker: float
     server: float
+    idle: float
+    """MiB of the server before anybody was at work."""
     disk: float
     """Bytes a goal on disk."""
     filled: float
@@ -87,7 +95,7 @@ async def sizes(counts: list[int], store: Path) -> list[Row]:
 
 async def measured(bus: Bus, server: Server, count: int, filled: float) -> Row:
     """Return what it costs to start and to work now."""
-    before = await bus.js.stream_info(LOOP)
+    before, idle = await bus.js.stream_info(LOOP), memory_of(server.pid)
     starts = [await started(server) for _ in range(STARTS)]
     async with running(server.url, ORCHESTRATOR, WORKER) as (orchestrator, worker):
         await goals(bus, f"warm-{count}", 50, AT_ONCE)
@@ -106,14 +114,18 @@ async def measured(bus: Bus, server: Server, count: int, filled: float) -> Row:
             orchestrator=orchestrator.memory,
             worker=worker.memory,
             server=memory_of(server.pid),
+            idle=idle,
             disk=before.state.bytes / max(1, count),
             filled=filled,
         )
 
 
 async def started(server: Server) -> tuple[float, float]:
-    """Return the seconds that an orchestrator and a worker took until they were ready."""
-    async with running(server.url, ORCHESTRATOR, WORKER) as (orchestrator, worker):
+    """Return the seconds that an orchestrator and a worker took until they were ready.
+
+    The orchestrator comes last: goals that wait would keep it, and the machine, busy while the worker starts.
+    """
+    async with running(server.url, WORKER, ORCHESTRATOR) as (worker, orchestrator):
         return orchestrator.seconds, worker.seconds
 
 
@@ -150,50 +162,79 @@ async def reading(bus: Bus, name: str) -> float:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How a full intake was worked off."""
+    """What was measured while goals waited in the intake, all the time: the fleet works them off meanwhile."""
 
     goals: int
+    """Goals that waited when it began; with none, as many are under way as the fleet takes from a full intake."""
     orchestrator_starts: float
+    """Seconds until it is ready."""
     worker_starts: float
-    opened_per_second: float
-    ended_per_second: float
-    memory_begins: dict[str, float]
-    """MiB of each process when it was ready."""
-    memory_ends: dict[str, float]
+    step: float
+    """Milliseconds of processor time that a step takes: of the orchestrator, the worker and the server together."""
+    per_second: float
+    """Steps a second."""
+    orchestrator: float
+    """MiB at the end, as of the worker and the server."""
+    worker: float
+    server: float
+    idle: float
+    """MiB of the server before anybody was at work."""
+    disk: float
+    """Bytes on disk of a goal that waits."""
 
 
-async def waiting(count: int, store: Path) -> Waiting:
-    """Return how so many goals that waited for nobody are worked off."""
+async def waiting(count: int, store: Path) -> list[Waiting]:
+    """Return what a step costs while no goal waits, and while so many do."""
     async with embedded_server(store, sync="2m") as server, connect_bus(server.url, name="sizes") as bus:
+        none = partial(goals, bus, "none", 3 * IN_FLIGHT, IN_FLIGHT)
+        empty = await working(bus, server, 0, partial(goals, bus, "warm", AT_ONCE, AT_ONCE), none)
         await wait_in_intake(server.url, count)
-        async with running(server.url, ORCHESTRATOR, WORKER) as actors:
-            begins, began = memories(server, actors), time.monotonic()
-            opened, ended = await counts(bus, count)
-            await anyio.sleep(WATCHED)
-            later = await counts(bus, count)
-            seconds = time.monotonic() - began
-            return Waiting(
-                goals=count,
-                orchestrator_starts=actors[0].seconds,
-                worker_starts=actors[1].seconds,
-                opened_per_second=(later[0] - opened) / seconds,
-                ended_per_second=(later[1] - ended) / seconds,
-                memory_begins=begins,
-                memory_ends=memories(server, actors),
-            )
+        full = await working(bus, server, count, partial(anyio.sleep, WARM), partial(watched, bus))
+        return [empty, full]
 
 
-def memories(server: Server, actors: list[Actor]) -> dict[str, float]:
-    """Return the MiB of each process."""
-    return {"server": memory_of(server.pid), **{actor.name: actor.memory for actor in actors}}
+type Work = Callable[[], Awaitable[object]]
 
 
-async def counts(bus: Bus, count: int) -> tuple[int, int]:
-    """Return how many goals were taken from the intake, and how many have ended."""
-    left = (await bus.js.stream_info(INTAKE)).state.messages
-    inbox, ended = await bus.reader(["lw.v1.event.default.>"], after=lambda: 0)
+async def working(bus: Bus, server: Server, count: int, warm_up: Work, work: Work) -> Waiting:
+    """Return what it costs to start, and what the steps cost that are done during some work."""
+    intake, idle = (await bus.js.stream_info(INTAKE)).state, memory_of(server.pid)
+    starts = [await started(server) for _ in range(STARTS)]
+    async with running(server.url, ORCHESTRATOR, WORKER) as (orchestrator, worker):
+        pids = [server.pid, orchestrator.process.pid, worker.process.pid]
+        await warm_up()
+        done, began, took = await steps_done(bus), time.monotonic(), sum(map(processor_time, pids))
+        await work()
+        took, seconds = sum(map(processor_time, pids)) - took, time.monotonic() - began
+        steps = await steps_done(bus) - done
+        return Waiting(
+            goals=count,
+            orchestrator_starts=min(seconds for seconds, _ in starts),
+            worker_starts=min(seconds for _, seconds in starts),
+            step=took / steps * 1e3,
+            per_second=steps / seconds,
+            orchestrator=orchestrator.memory,
+            worker=worker.memory,
+            server=memory_of(server.pid),
+            idle=idle,
+            disk=intake.bytes / max(1, intake.messages),
+        )
+
+
+async def watched(bus: Bus) -> None:
+    """Let the intake be worked off for a while, at the end of which half of it waits still."""
+    waited = left = (await bus.js.stream_info(INTAKE)).state.messages
+    with anyio.move_on_after(WATCHED):
+        while left > waited / 2:
+            await anyio.sleep(0.2)
+            left = (await bus.js.stream_info(INTAKE)).state.messages
+
+
+async def steps_done(bus: Bus) -> int:
+    """Return how many steps and evaluations have been answered."""
+    inbox, answers = await bus.reader([f"lw.v1.{kind}.default.>" for kind in ("made", "eval")], after=lambda: 0)
     async with inbox:
-        return count - left, ended
+        return answers
 
 
 def main() -> int:
@@ -203,13 +244,15 @@ def main() -> int:
     words.add_argument("--waiting", type=int, default=0)
     words.add_argument("--json", action="store_true")
     given = words.parse_args()
+    if 0 < given.waiting < FEWEST:
+        words.error(f"have {FEWEST:,} goals wait at least: fewer are worked off before anything can be measured")
     logs.configure(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="sizes-") as folder:
+        rows: Sequence[Row | Waiting]
         if given.waiting:
-            told = asdict(anyio.run(waiting, given.waiting, Path(folder)))
-            print(json.dumps(told, indent=2))
-            return 0
-        rows = anyio.run(sizes, given.goals, Path(folder))
+            rows = anyio.run(waiting, given.waiting, Path(folder))
+        else:
+            rows = anyio.run(sizes, given.goals, Path(folder))
     if given.json:
         print(json.dumps([asdict(row) for row in rows]))
     else:
@@ -217,13 +260,17 @@ def main() -> int:
     return 0
 
 
-def show(rows: list[Row]) -> None:
-    """Print a line for each figure, and how it stands against the first row."""
-    print(f"{'':>20}" + "".join(f"{row.goals:>16,}" for row in rows))
+def show(rows: Sequence[Row | Waiting]) -> None:
+    """Print a line for each figure, and how it stands against the first row; then what the server needs for a goal."""
+    print(f"{'':>20}" + "".join(f"{row.goals:>17,}" for row in rows))
     for name in list(asdict(rows[0]))[1:]:
         figures = [float(getattr(row, name)) for row in rows]
-        first = figures[0] or 1.0
-        print(f"{name:>20}" + "".join(f"{figure:>9.2f} {figure / first:>5.2f}x" for figure in figures))
+        ratios = [f"{figure / figures[0]:.2f}x" if figures[0] else "" for figure in figures]
+        cells = (f"{figure:>9.2f} {ratio:>7}" for figure, ratio in zip(figures, ratios, strict=True))
+        print(f"{name:>20}" + "".join(cells))
+    first, *others = rows
+    needs = [(row.idle - first.idle) * 1024 / (row.goals - first.goals) for row in others]
+    print(f"{'server, KiB a goal':>20}{'':>17}" + "".join(f"{need:>9.2f}{'':>8}" for need in needs))
 
 
 if __name__ == "__main__":
