@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from loopwright.actors.effects import EffectRecord, Place
 from loopwright.actors.errors import Retriable
-from loopwright.actors.ledger import last_decision, read_decision
+from loopwright.actors.ledger import first_decision, last_decision
 from loopwright.actors.purse import EMPTY, share_for_a_goal
 from loopwright.actors.trust import Trust
 from loopwright.bus.client import Goals, Run
@@ -36,7 +36,6 @@ from loopwright.bus.messages import (
     Usage,
 )
 from loopwright.bus.names import GoalId
-from loopwright.bus.subjects import decisions_on
 
 log = structlog.get_logger()
 
@@ -146,11 +145,11 @@ class Children:
 
     async def _until(self) -> datetime | None:
         """Return when the time is up of the goal on whose behalf we work; None if nobody knows it."""
-        opening = await self._bus.first(decisions_on(self._bus.ns, self._order.goal))
-        first = await read_decision(self._bus, opening) if opening else None
-        if first is None:  # a replica may lag behind
-            first = (await last_decision(self._bus, self._order.goal, sure=True)).decision
-        return first.standing.ends if first else None
+        known = await first_decision(self._bus, self._order.goal)
+        if known is not None:
+            return known.decision.standing.ends
+        last = (await last_decision(self._bus, self._order.goal, sure=True)).decision  # a replica may lag behind
+        return last.standing.ends if last else None
 
     async def settle(self, goal: GoalId, outcome: Outcome) -> None:
         """Put on record what a goal took that has ended. Who hears what it came to has met what that was made of."""

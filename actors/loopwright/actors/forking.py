@@ -13,7 +13,7 @@ from loopwright.actors.decide import take_up, turn
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.events import Event, Forked, Opened, Over
 from loopwright.actors.evolve import evolve
-from loopwright.actors.ledger import Known, known_of, last_decision, read_decision
+from loopwright.actors.ledger import Known, first_decision, known_of, last_decision
 from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.outcome import outcome_of
 from loopwright.actors.plan import PLAN
@@ -24,7 +24,7 @@ from loopwright.bus.effects import Effect
 from loopwright.bus.envelope import MAX_HOPS
 from loopwright.bus.forks import ForkPoint, Prefix
 from loopwright.bus.messages import Evaluation, Goal, Limits, Result, Status, StepOrder, StopReason
-from loopwright.bus.subjects import LOOP, decisions_on
+from loopwright.bus.subjects import LOOP
 from loopwright.bus.trajectory import Entry, Trajectory
 
 
@@ -133,9 +133,8 @@ async def prefix_of(bus: Bus, goal: str) -> Prefix:
     Raises:
         BusUnreachable: no answer for a minute.
     """
-    opening = await bus.first(decisions_on(bus.ns, goal))
-    first = await read_decision(bus, opening) if opening else None
-    return first.standing.prefix if first else ()
+    first = await first_decision(bus, goal)
+    return first.decision.standing.prefix if first else ()
 
 
 def joined(entries: Sequence[Entry], goal: str) -> list[Entry]:

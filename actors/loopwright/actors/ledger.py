@@ -270,6 +270,16 @@ async def last_decision(bus: Bus, goal: str, *, sure: bool = False) -> Loaded:
     return await Sieve(bus).last(goal, sure=sure)
 
 
+async def first_decision(bus: Bus, goal: str) -> Known | None:
+    """Return the decision that has opened a goal, whatever stands before it; any replica answers."""
+    behind, seq = decisions_on(bus.ns, goal), 0
+    while (stored := await bus.first(behind, after=seq)) is not None:
+        if (decision := await read_decision(bus, stored)) is not None:
+            return Known(decision, stored.seq, is_order(stored))
+        seq = stored.seq
+    return None
+
+
 def weight_of(decision: Decision | None) -> int:
     """Return the bytes that it takes to say where a goal stands, with what it brings."""
     return len(decision.standing.model_dump_json()) if decision else 0

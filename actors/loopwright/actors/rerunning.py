@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from loopwright.actors.answering import attempted, failed, too_late
 from loopwright.actors.comparing import facts, first_difference, told
 from loopwright.actors.errors import Retriable
-from loopwright.actors.ledger import read_decision
+from loopwright.actors.ledger import first_decision
 from loopwright.actors.recalled import Halt, Recalled, in_json
 from loopwright.actors.work import Worker
 from loopwright.bus.connection import Bus
@@ -25,7 +25,6 @@ from loopwright.bus.effects import Effect
 from loopwright.bus.errors import BusError
 from loopwright.bus.hindsight import Hindsight, refused
 from loopwright.bus.messages import Evaluation, Failure, FailureClass, Goal, Result, StepOrder
-from loopwright.bus.subjects import decisions_on
 from loopwright.bus.trajectory import Entry
 
 SHOWN = 200
@@ -128,9 +127,8 @@ async def rerun(
 
 async def was_published(bus: Bus, goal: str, data: bytes) -> bool:
     """Tell whether a goal on record has the input that is to be published with its id."""
-    opening = await bus.first(decisions_on(bus.ns, goal))
-    first = await read_decision(bus, opening) if opening else None
-    return first is None or first.standing.goal.input == Goal.model_validate_json(data).input
+    first = await first_decision(bus, goal)
+    return first is None or first.decision.standing.goal.input == Goal.model_validate_json(data).input
 
 
 class Desks:

@@ -9,7 +9,17 @@ import structlog.testing
 
 from loopwright.actors.decide import open_goal, turn
 from loopwright.actors.evolve import fold
-from loopwright.actors.ledger import FEW, HEAVIEST, NOTHING, PAGE, Ledger, decisions_of, known_of
+from loopwright.actors.ledger import (
+    FEW,
+    HEAVIEST,
+    NOTHING,
+    PAGE,
+    Ledger,
+    Loaded,
+    decisions_of,
+    first_decision,
+    known_of,
+)
 from loopwright.actors.loop import Loop
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus
@@ -24,11 +34,11 @@ MADE = Result(goal="g1", step="work", attempt=1)
 REFUSED = Evaluation(goal="g1", step="work", attempt=1, judge="tests", passed=False, score=0.5)
 
 
-async def opened(ledger: Ledger, goal: str = "g1", text: str = "much to do") -> Standing:
+async def opened(ledger: Ledger, goal: str = "g1", text: str = "much to do", loaded: Loaded = NOTHING) -> Standing:
     events = open_goal(Goal(goal=goal, loop="loop", input={"text": text}, acceptance={"hidden": text}), LOOP, NOON)
     standing = fold(None, events)
     assert standing is not None
-    await ledger.write(goal, NOTHING, "INTAKE-1", events, standing)
+    await ledger.write(goal, loaded, "INTAKE-1", events, standing)
     return standing
 
 
@@ -127,10 +137,7 @@ async def test_each_place_of_garbage_is_looked_at_once_however_often_a_goal_is_r
     with structlog.testing.capture_logs() as logs:
         nothing = await ledger.load("g1", sure=False)
         assert nothing.decision is None
-        events = open_goal(Goal(goal="g1", loop="loop"), LOOP, NOON)
-        standing = fold(None, events)
-        assert standing is not None
-        await ledger.write("g1", nothing, "INTAKE-1", events, standing)
+        await opened(ledger, loaded=nothing)
         for more in (1, FEW + 2):
             await spoil(bus, more)
             for sure in (False, True):
@@ -139,6 +146,20 @@ async def test_each_place_of_garbage_is_looked_at_once_however_often_a_goal_is_r
                 assert loaded.decision.number == 1
                 assert await numbers(ledger, loaded.revision) == [1]
     assert looked_at(logs) == dict.fromkeys([*range(1, before + 1), *range(before + 2, before + FEW + 5)], 1)
+
+
+async def test_how_a_goal_was_opened_is_found_behind_garbage(bus: Bus) -> None:
+    ledger = Ledger(bus)
+    await spoil(bus, 3)
+    assert await first_decision(bus, "g1") is None
+    with pytest.raises(GuardLost):
+        await opened(ledger)
+    nothing = await ledger.load("g1", sure=True)
+    await opened(ledger, loaded=nothing)
+    await spoil(bus)
+    found = await first_decision(bus, "g1")
+    assert found is not None
+    assert (found.decision.number, found.seq) == (1, 4)
 
 
 async def test_the_next_decision_is_guarded_by_the_garbage_behind_the_last(bus: Bus) -> None:

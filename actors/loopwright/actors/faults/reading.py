@@ -2,10 +2,9 @@
 
 from loopwright.actors.faults.recorded import GoalRecord, record_of
 from loopwright.actors.forking import joined
-from loopwright.actors.ledger import read_decision
+from loopwright.actors.ledger import first_decision
 from loopwright.bus.connection import Bus
 from loopwright.bus.errors import GoalUnknown
-from loopwright.bus.subjects import decisions_on
 from loopwright.bus.trajectory import Trajectory
 
 
@@ -15,9 +14,9 @@ async def read_record(bus: Bus, goal: str) -> GoalRecord:
     Raises:
         GoalUnknown: nothing is on record for it, or not how it began.
     """
-    opening = await bus.first(decisions_on(bus.ns, goal))
-    decision = await read_decision(bus, opening) if opening else None
-    if opening is None or decision is None:
+    opening = await first_decision(bus, goal)
+    if opening is None:
         raise GoalUnknown(goal)
+    decision = opening.decision
     entries = await Trajectory(bus, goal, prefix=decision.standing.prefix).so_far()
     return record_of(decision, opening.seq, joined(entries, goal))
