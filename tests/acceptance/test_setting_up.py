@@ -71,7 +71,7 @@ async def test_a_bus_of_our_own_writes_every_message_to_disk(terminal: Terminal,
         monitoring = json.loads(ports.read_text())["monitoring"][0]
         facts = await anyio.to_thread.run_sync(told_by, f"{monitoring}/varz")
         if words[0] == "up":
-            await running.says('a power cut of its server, not the loss of a disk", "event": "bus.promise"')
+            await running.says('a power cut of its server, not the loss of its server\'s disk", "event": "bus.promise"')
         running.tell(signal.SIGINT)
         await running.end()
 
@@ -98,7 +98,8 @@ async def test_doctor_speaks_json(terminal: Terminal, station: Station) -> None:
     findings = {finding["what"]: finding["well"] for finding in done.document}
     said = {finding["what"]: finding["said"] for finding in done.document}
     assert said["promise"] == (
-        "an acknowledged message survives the crash of any process, not a power cut of its server within 2m"
+        "an acknowledged message survives the crash of any process, not the loss of its server's disk, "
+        "nor a power cut of its server within 2m, as the server's tag sync_interval:2m tells"
     )
     assert findings.items() >= {"bus": True, "intake": True, "loop": True, "role test": True, "goals": True}.items()
 

@@ -8,11 +8,12 @@ from pydantic import BaseModel
 from loopwright.bus.answers import persistently, reason_of, translated
 from loopwright.bus.connection import Bus
 from loopwright.bus.server import guarantee, sync_in
-from loopwright.bus.streams import BLOBS_STREAM
-from loopwright.bus.subjects import INTAKE, LOOP
+from loopwright.bus.streams import BLOBS_STREAM, PRESENCE_STREAM, STREAMS
 
 log = structlog.get_logger()
 
+KEPT = (*(str(config.name) for config in STREAMS if config.name != PRESENCE_STREAM), BLOBS_STREAM)
+"""The streams whose messages are to last: one that is weaker than the others makes the promise as weak."""
 ABOUT_US = "$SYS.REQ.USER.INFO"
 """What any client may ask. The answer has the server's tags; its settings are for the system account only."""
 TELLS = 1.0
@@ -40,7 +41,7 @@ async def promise(bus: Bus) -> str:
 
     async def ask() -> list[StreamConfig]:
         with translated(bus.nc, "what is said about the streams"):
-            return [(await bus.js.stream_info(name)).config for name in (INTAKE, LOOP, BLOBS_STREAM)]
+            return [(await bus.js.stream_info(name)).config for name in KEPT]
 
     configs = await persistently(bus.nc, ask)
     return guarantee(

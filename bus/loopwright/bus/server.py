@@ -41,22 +41,26 @@ def sync_in(tags: Iterable[object]) -> str:
 def guarantee(sync: str, replicas: int, *, on_disk: bool = True) -> str:
     """Return in one sentence what an acknowledged message survives.
 
-    `sync` is the server's `sync_interval`, such as ``always`` or ``2m``, and empty where nobody knows it; `replicas`
-    is on how many nodes the least copied stream is kept.
+    `sync` is the server's `sync_interval` as its tag tells it, such as ``always`` or ``2m``, and empty where it tells
+    none; whether that is so no client can find out. `replicas` is on how many nodes the least copied stream is kept.
     """
     spare = (replicas - 1) // 2
     nodes = "its server" if replicas == 1 else "all its nodes"
     survives = ([f"the loss of {spare} of {replicas} nodes"] if spare else []) + ["the crash of any process"]
+    lost = "" if spare else f"the loss of {"its server's disk" if replicas == 1 else "a node's disk"}"
+    but = f", not {lost}" if lost else ""
     if not on_disk:
         return f"an acknowledged message is kept in memory: a stop of {nodes} loses it"
-    if sync == "always":
-        but = "" if spare else ", not the loss of a disk"
-        return survived([*survives, f"a power cut of {nodes}"]) + but
     if not sync:
-        return f"{survived(survives)}; {UNTOLD}"
-    if not spare:
-        return f"{survived(survives)}, not a power cut of {nodes} within {sync}"
-    return f"{survived(survives)}, not a power cut of several nodes within {sync}, nor of one while another lags behind"
+        return f"{survived(survives)}{but}; {UNTOLD}"
+    told = f"as the server's tag sync_interval:{sync} tells"
+    if sync == "always":
+        comma = "," if spare else ""
+        return f"{survived(survives)}{comma} and, {told}, a power cut of {nodes}{but}"
+    if lost:
+        return f"{survived(survives)}, not {lost}, nor a power cut of {nodes} within {sync}, {told}"
+    lag = "nor of one while another lags behind"
+    return f"{survived(survives)}, not a power cut of several nodes within {sync}, {lag}, {told}"
 
 
 def survived(what: list[str]) -> str:

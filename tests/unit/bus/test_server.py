@@ -55,26 +55,35 @@ def test_an_error_says_what_to_do(error: Exception, remedy: str) -> None:
 
 CRASH = "the crash of any process"
 BOTH = "the loss of 1 of 3 nodes and the crash of any process"
+TAG = "as the server's tag sync_interval"
 LAG = "not a power cut of several nodes within 2m, nor of one while another lags behind"
 
 
 @pytest.mark.parametrize(
     ("sync", "replicas", "said"),
     [
-        ("always", 1, f"{CRASH} and a power cut of its server, not the loss of a disk"),
-        ("always", 2, f"{CRASH} and a power cut of all its nodes, not the loss of a disk"),
-        ("always", 3, f"the loss of 1 of 3 nodes, {CRASH} and a power cut of all its nodes"),
-        ("2m", 1, f"{CRASH}, not a power cut of its server within 2m"),
-        ("2m", 2, f"{CRASH}, not a power cut of all its nodes within 2m"),
-        ("2m", 3, f"{BOTH}, {LAG}"),
-        ("2m", 5, f"{BOTH}, {LAG}".replace("1 of 3", "2 of 5")),
+        ("always", 1, f"{CRASH} and, {TAG}:always tells, a power cut of its server, not the loss of its server's disk"),
+        ("always", 2, f"{CRASH} and, {TAG}:always tells, a power cut of all its nodes, not the loss of a node's disk"),
+        ("always", 3, f"{BOTH}, and, {TAG}:always tells, a power cut of all its nodes"),
+        (
+            "2m",
+            1,
+            f"{CRASH}, not the loss of its server's disk, nor a power cut of its server within 2m, {TAG}:2m tells",
+        ),
+        (
+            "2m",
+            2,
+            f"{CRASH}, not the loss of a node's disk, nor a power cut of all its nodes within 2m, {TAG}:2m tells",
+        ),
+        ("2m", 3, f"{BOTH}, {LAG}, {TAG}:2m tells"),
+        ("2m", 5, f"{BOTH}, {LAG}, {TAG}:2m tells".replace("1 of 3", "2 of 5")),
     ],
 )
 def test_what_an_acknowledged_message_survives_follows_from_two_settings(sync: str, replicas: int, said: str) -> None:
     assert guarantee(sync, replicas) == f"an acknowledged message survives {said}"
 
 
-@pytest.mark.parametrize(("replicas", "said"), [(1, CRASH), (3, BOTH)])
+@pytest.mark.parametrize(("replicas", "said"), [(1, f"{CRASH}, not the loss of its server's disk"), (3, BOTH)])
 def test_where_a_server_does_not_tell_when_it_syncs_that_is_said_with_what_to_do(replicas: int, said: str) -> None:
     told = guarantee("", replicas)
 
