@@ -1,9 +1,9 @@
 """Goals whose loop others have: given back to the intake, which hands them to whoever asks next.
 
-The server serves those who ask in turn, so among ten orchestrators such a goal comes to each of them after nine others
-at the latest, unless they are busy. It waits for longer each time, for the one that has its loop may be busy; and
-however many there are, those that one orchestrator gives back return no faster than one opens goals. So nobody turns in
-a circle, and whoever has the loop gets as many as it can open.
+The server serves those who ask by turns, so among ten orchestrators such a goal comes to each of them after some nine
+others. It waits for longer each time, for the one that has its loop may be busy; and however many there are, those that
+one orchestrator gives back return no faster than one opens goals. So nobody turns in a circle, and whoever has the loop
+gets as many as it can open.
 """
 
 from collections.abc import Callable
