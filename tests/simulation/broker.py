@@ -25,7 +25,7 @@ NOT_FOUND: Headers = {"Status": "404", "Description": "Message Not Found"}
 NO_RESPONDERS: Headers = {"Status": "503"}
 SCHEDULE, TARGET = "Nats-Schedule", "Nats-Schedule-Target"
 FRESH = 0.5
-"""Seconds for which a broker that is killed may not have written down that a message was settled."""
+"""Seconds for which a broker that is killed may not have written down that a message was handed out, or settled."""
 
 
 class Listener(Protocol):
@@ -50,7 +50,7 @@ class Luck(Protocol):
         """Return how many seconds too late (below zero: too early) a timer fires."""
 
     def forgets(self, seq: int) -> bool:
-        """Tell whether a broker that is killed forgets that this message was just settled."""
+        """Tell whether a broker that is killed forgets that this message was just handed out, or settled."""
 
 
 class Broker:
@@ -70,7 +70,8 @@ class Broker:
         self._exact: dict[str, list[Listener]] = {}
         self._wild: list[Listener] = []
         self._names = 0
-        self._fresh: deque[tuple[float, Consumer, Kept]] = deque()
+        self._fresh: deque[tuple[float, Callable[[], None], int]] = deque()
+        """What may be forgotten: when it was done, how it is undone, and the message that it was done with."""
 
     def wall(self, at: float) -> int:
         """Return nanoseconds since 1970 at a time of the loop."""
@@ -128,9 +129,11 @@ class Broker:
             consumer.restart()
             if not consumer.wanted.durable:
                 del self.consumers[key]
-        for at, consumer, kept in self._fresh:
-            if at >= self.loop.time() - FRESH and self.luck.forgets(kept.seq):
-                consumer.forget(kept)
+        fresh = [each for each in self._fresh if each[0] >= self.loop.time() - FRESH]
+        forgotten = {seq for seq in {seq for _, _, seq in fresh} if self.luck.forgets(seq)}
+        for _, undo, seq in reversed(fresh):
+            if seq in forgotten:
+                undo()
         self._fresh.clear()
 
     def fire(self, timer: Kept, stream: Stream) -> None:
@@ -187,10 +190,17 @@ class Broker:
             consumer.heard(int(seq), word, json.loads(told or b"{}").get("delay", 0) / NS)
 
     def _let_go(self, consumer: Consumer, kept: Kept, how: str) -> None:
-        self._fresh.append((self.loop.time(), consumer, kept))
+        self._note(lambda: consumer.forget(kept), kept)
+        self.settled(consumer, kept, how)
+
+    def _handed_out(self, consumer: Consumer, kept: Kept) -> None:
+        self._note(lambda: consumer.hand_out_anew(kept), kept)
+
+    def _note(self, undo: Callable[[], None], kept: Kept) -> None:
+        """Note what is not yet on disk."""
+        self._fresh.append((self.loop.time(), undo, kept.seq))
         while self._fresh[0][0] < self.loop.time() - FRESH:
             self._fresh.popleft()
-        self.settled(consumer, kept, how)
 
     def _asked(self, words: list[str], data: bytes, reply: str) -> bool:
         """Answer a request to the API; return False if nobody is there to answer."""
@@ -261,7 +271,9 @@ class Broker:
         if known is None:
             wanted = Wanted.read(config)
             late = 0.0 if wanted.durable else self.luck.reader_lag()
-            known = Consumer(stream, name, wanted, self.send, self._let_go, self.loop, self.wall, late)
+            known = Consumer(
+                stream, name, wanted, self.send, self._let_go, self._handed_out, self.loop, self.wall, late
+            )
             self.consumers[stream.name, name] = known
         return info_of(known)
 

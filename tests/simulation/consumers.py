@@ -75,6 +75,8 @@ class Consumer:
     send: Send
     settled: Callable[["Consumer", Kept, str], None]
     """Is told of every message that is let go, and how."""
+    handed_out: Callable[["Consumer", Kept], None]
+    """Is told of every message that is handed out and is to be settled."""
     loop: asyncio.AbstractEventLoop
     wall: Callable[[float], int]
     """Nanoseconds since 1970 at a time of the loop."""
@@ -218,6 +220,7 @@ class Consumer:
             held = self.held.setdefault(seq, Held())
             held.waiting = False
             self._wait(seq, held, self.wanted.ack_wait)
+            self.handed_out(self, kept)
         return True
 
     def _wait(self, seq: int, held: Held, seconds: float) -> None:
@@ -271,6 +274,20 @@ class Consumer:
             self.stream.keep(kept)
         self.held[kept.seq] = Held()
         self.give_again(kept.seq)
+
+    def hand_out_anew(self, kept: Kept) -> None:
+        """Forget that a message was handed out the last time, as a broker does that was killed right behind that."""
+        held = self.held.get(kept.seq)
+        if held is None:
+            return
+        self.counts[kept.seq] -= 1
+        if self.counts[kept.seq]:
+            self.give_again(kept.seq)
+            return
+        if held.lapses is not None:
+            held.lapses.cancel()
+        del self.held[kept.seq]
+        self.unsent = deque(sorted({*self.unsent, kept.seq}))
 
     def restart(self) -> None:
         """Forget who has asked; whatever was handed out and not settled is handed out again when its time comes."""

@@ -54,9 +54,13 @@ class Puller:
         self.heard: asyncio.Queue[Msg] = asyncio.Queue()
         self.inbox = bus.nc.new_inbox()
 
-    async def open(self, filters: list[str], lease: float = LEASE) -> "Puller":
+    async def open(self, filters: list[str], lease: float = LEASE, most: int = 1000) -> "Puller":
         config = ConsumerConfig(
-            durable_name="test", filter_subjects=filters, ack_policy=AckPolicy.EXPLICIT, ack_wait=lease
+            durable_name="test",
+            filter_subjects=filters,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=lease,
+            max_ack_pending=most,
         )
         await self.bus.js.add_consumer(self.stream, config)
         await self.bus.nc.subscribe(self.inbox, cb=self.heard.put)
