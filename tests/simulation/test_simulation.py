@@ -27,7 +27,7 @@ CHOSEN = {
     26021: "a replica that missed messages for ever once; orders that have to be sent again",
 }
 """Worlds in which a promise was broken once, or is as soon as a guard is taken out, and what they have in store."""
-SECONDS = 2.0
+SECONDS = 1.0
 """For as many worlds more as there is time for; `python -m tests.simulation` has more of it."""
 ENOUGH = 60
 """Seeds within which a broken broker is found out."""
