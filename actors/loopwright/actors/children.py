@@ -16,9 +16,9 @@ import anyio
 import structlog
 from pydantic import BaseModel
 
+from loopwright.actors.decisions import first_decision, last_decision
 from loopwright.actors.effects import EffectRecord, Place
 from loopwright.actors.errors import Retriable
-from loopwright.actors.ledger import first_decision, last_decision
 from loopwright.actors.purse import EMPTY, share_for_a_goal
 from loopwright.actors.trust import Trust
 from loopwright.bus.client import Goals, Run

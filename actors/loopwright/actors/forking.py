@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from loopwright.actors.decide import take_up, turn
+from loopwright.actors.decisions import Known, first_decision, known_of, last_decision
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.events import Event, Forked, Opened, Over
 from loopwright.actors.evolve import evolve
-from loopwright.actors.ledger import Known, first_decision, known_of, last_decision
 from loopwright.actors.loop import Loop, unknown_loop
 from loopwright.actors.outcome import outcome_of
 from loopwright.actors.plan import PLAN

@@ -16,6 +16,7 @@ import structlog
 from loopwright.actors.asking import ASKED, asked, by_default, give, reminders, waited_for
 from loopwright.actors.dead import bury
 from loopwright.actors.decide import DEADLINE, open_goal, sends, turn
+from loopwright.actors.decisions import NOTHING, Known, Loaded
 from loopwright.actors.elsewhere import Elsewhere
 from loopwright.actors.errors import NoWayOn, Retriable
 from loopwright.actors.events import Event
@@ -24,7 +25,7 @@ from loopwright.actors.forking import open_fork, refused_fork, stood_at
 from loopwright.actors.hearing import hear, read_goal_of, refused_goal, stand_in, why_unexpected
 from loopwright.actors.hooks import hooked
 from loopwright.actors.leases import Leases
-from loopwright.actors.ledger import NOTHING, Known, Ledger, Loaded
+from loopwright.actors.ledger import Ledger
 from loopwright.actors.lookout import Lookout
 from loopwright.actors.loop import Loop
 from loopwright.actors.ordering import left

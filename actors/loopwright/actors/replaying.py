@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 
 from loopwright.actors.decide import DEADLINE, open_goal, turn
 from loopwright.actors.decision import Decision
+from loopwright.actors.decisions import Known
 from loopwright.actors.events import Event, Forked, Opened, Over
 from loopwright.actors.evolve import fold
 from loopwright.actors.forking import open_fork
-from loopwright.actors.ledger import Known
 from loopwright.actors.rerunning import Rerun
 from loopwright.actors.standing import Standing
 from loopwright.actors.unserved import Unserved

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from loopwright.actors.answering import attempted, failed, too_late
 from loopwright.actors.comparing import facts, first_difference, told
+from loopwright.actors.decisions import first_decision
 from loopwright.actors.errors import Retriable
-from loopwright.actors.ledger import first_decision
 from loopwright.actors.recalled import Halt, Recalled, in_json
 from loopwright.actors.work import Worker
 from loopwright.bus.connection import Bus

@@ -12,8 +12,8 @@ Most places are taken once for ever, so that nothing happens twice; trying again
 import re
 from dataclasses import dataclass
 
+from loopwright.actors.decisions import decisions_of
 from loopwright.actors.hearing import MODELS, SAY_IT_ALL, id_given, refused_id
-from loopwright.actors.ledger import decisions_of
 from loopwright.actors.standing import Standing
 from loopwright.bus.connection import Bus
 from loopwright.bus.envelope import read_at, read_goal

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from loopwright.actors.asking import waited_for
 from loopwright.actors.decide import DEADLINE
-from loopwright.actors.ledger import last_decision
+from loopwright.actors.decisions import last_decision
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus, Outcome, Status
 from loopwright.bus.messages import Ended

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
+from loopwright.actors.decisions import known_of
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.faults import GoalRecord
 from loopwright.actors.forking import prefix_of, stood_at
-from loopwright.actors.ledger import known_of
 from loopwright.actors.parting import Parting, Side, parting
 from loopwright.actors.replaying import Replayed, replayed
 from loopwright.actors.rerunning import Came, Rerun, orders_in, rerun

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import anyio
 
+from loopwright.actors.decisions import decisions_of
 from loopwright.actors.forking import joined, prefix_of
-from loopwright.actors.ledger import decisions_of
 from loopwright.actors.loop import Loop
 from loopwright.bus import Bus, Entry, Outcome, Run, Trajectory
 from loopwright.bus.envelope import read

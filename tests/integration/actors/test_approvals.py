@@ -10,9 +10,9 @@ import pytest
 
 from loopwright.actors import Attempt, Bounds, Loop, Person, Step, Verdict, Worker, evaluator, worker
 from loopwright.actors.asking import Asked, asked, give, place_of_reply, reply
+from loopwright.actors.decisions import last_decision
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.holding import Holding
-from loopwright.actors.ledger import last_decision
 from loopwright.bus import Bus, Outcome, Run, Status, StopReason, Trajectory
 from loopwright.bus.client import Goals
 from loopwright.bus.effects import Effect

@@ -6,10 +6,11 @@ from contextlib import AbstractAsyncContextManager
 import anyio
 
 from loopwright.actors import Loop, Step, Worker, worker
+from loopwright.actors.decisions import NOTHING, known_of
 from loopwright.actors.evolve import fold
 from loopwright.actors.faults import read_record
 from loopwright.actors.forking import open_fork, prefix_of, stood_at
-from loopwright.actors.ledger import NOTHING, Ledger, known_of
+from loopwright.actors.ledger import Ledger
 from loopwright.actors.parting import parting
 from loopwright.actors.replaying import replayed
 from loopwright.actors.rerunning import Came, rerun

@@ -8,18 +8,9 @@ import pytest
 import structlog.testing
 
 from loopwright.actors.decide import open_goal, turn
+from loopwright.actors.decisions import FEW, HEAVIEST, NOTHING, PAGE, Loaded, decisions_of, first_decision, known_of
 from loopwright.actors.evolve import fold
-from loopwright.actors.ledger import (
-    FEW,
-    HEAVIEST,
-    NOTHING,
-    PAGE,
-    Ledger,
-    Loaded,
-    decisions_of,
-    first_decision,
-    known_of,
-)
+from loopwright.actors.ledger import Ledger
 from loopwright.actors.loop import Loop
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus

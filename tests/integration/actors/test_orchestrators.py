@@ -11,9 +11,10 @@ import pytest
 from loopwright.actors import Bounds, Loop, Orchestrator, PlannedStep, Worker
 from loopwright.actors.decide import decide, open_goal, sends
 from loopwright.actors.decision import Decision
+from loopwright.actors.decisions import decisions_of
 from loopwright.actors.events import Event
 from loopwright.actors.evolve import fold
-from loopwright.actors.ledger import Ledger, decisions_of
+from loopwright.actors.ledger import Ledger
 from loopwright.actors.orchestrator import FULL_PAUSE, SUBMIT
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory, connect_bus

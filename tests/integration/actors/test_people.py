@@ -10,7 +10,7 @@ import pytest
 from loopwright.actors import Bounds, Loop, Person, Step, Worker, worker
 from loopwright.actors.answering import result
 from loopwright.actors.asking import Asked, asked, give, verdict
-from loopwright.actors.ledger import last_decision
+from loopwright.actors.decisions import last_decision
 from loopwright.actors.work import Made
 from loopwright.bus import Bus, Outcome, Run, StopReason, Trajectory
 from loopwright.bus.client import Goals

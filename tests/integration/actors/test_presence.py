@@ -12,8 +12,8 @@ from nats.js.errors import NotFoundError
 
 from loopwright.actors import Loop, Step, Worker, Workplace, worker
 from loopwright.actors.decide import open_goal
+from loopwright.actors.decisions import last_decision
 from loopwright.actors.evolve import fold
-from loopwright.actors.ledger import last_decision
 from loopwright.actors.lookout import Lookout
 from loopwright.bus import Bus, Goal, Outcome, Run, Status, StepOrder, StopReason
 from loopwright.bus.client import Goals

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from loopwright.actors.decisions import known_of
 from loopwright.actors.faults import blame_of, read_record, why_of
-from loopwright.actors.ledger import known_of
 from loopwright.actors.replaying import replayed
 from loopwright.bus import Bus, Trajectory, connect_bus
 from loopwright.bus.portable import Portable, put_back, read_portable

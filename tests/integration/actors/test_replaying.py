@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 import anyio
 
 from loopwright.actors import Loop, Worker
-from loopwright.actors.ledger import Known, known_of
+from loopwright.actors.decisions import Known, known_of
 from loopwright.actors.replaying import Replayed, replayed
 from loopwright.bus import Bus, Trajectory, connect_bus
 from loopwright.bus.client import Goals

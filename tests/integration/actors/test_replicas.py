@@ -10,11 +10,12 @@ from nats.js.api import ConsumerConfig, ConsumerInfo
 
 from loopwright.actors import Bounds, Loop
 from loopwright.actors.decide import open_goal, sends
+from loopwright.actors.decisions import NOTHING
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.evolve import fold
 from loopwright.actors.forking import stood_at
 from loopwright.actors.holding import Holding
-from loopwright.actors.ledger import NOTHING, Ledger
+from loopwright.actors.ledger import Ledger
 from loopwright.actors.phases import Phase
 from loopwright.actors.standing import Standing
 from loopwright.bus import Bus, Result, StepOrder, connect_bus

@@ -22,7 +22,7 @@ from loopwright.actors import (
     worker,
 )
 from loopwright.actors.asking import Asked, asked, give, reply
-from loopwright.actors.ledger import last_decision
+from loopwright.actors.decisions import last_decision
 from loopwright.actors.unheard import OVERTAKEN, is_about, may_be_given_up
 from loopwright.bus import Bus, StopReason
 from loopwright.bus.client import Goals

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from loopwright.actors import Bounds, Loop, Orchestrator, Workplace
-from loopwright.actors.ledger import decisions_of
+from loopwright.actors.decisions import decisions_of
 from loopwright.bus import Bus
 from loopwright.bus.presence import present
 from loopwright.deploy.checking import check

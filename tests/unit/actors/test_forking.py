@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from loopwright.actors.decide import sends
 from loopwright.actors.decision import Decision
+from loopwright.actors.decisions import Known
 from loopwright.actors.errors import NoWayOn
 from loopwright.actors.events import Event, Forked, Over
 from loopwright.actors.evolve import fold
 from loopwright.actors.forking import open_fork, standing_at
 from loopwright.actors.ladder import OtherModel
-from loopwright.actors.ledger import Known
 from loopwright.actors.loop import Bounds, Loop
 from loopwright.actors.plan import PlannedStep
 from loopwright.actors.standing import Standing

@@ -1,8 +1,8 @@
 """Reading a goal's record from the bus, as far as it goes."""
 
+from loopwright.actors.decisions import first_decision
 from loopwright.actors.faults.recorded import GoalRecord, record_of
 from loopwright.actors.forking import joined
-from loopwright.actors.ledger import first_decision
 from loopwright.bus.connection import Bus
 from loopwright.bus.errors import GoalUnknown
 from loopwright.bus.trajectory import Trajectory

@@ -6,9 +6,9 @@ from functools import partial
 
 import anyio
 
+from loopwright.actors.decisions import known_of
 from loopwright.actors.design import meant
 from loopwright.actors.faults import blame_of, record_of
-from loopwright.actors.ledger import known_of
 from loopwright.bus import Bus, Outcome, Trajectory
 from loopwright.bus.client import Goals
 from loopwright.bus.errors import IntakeFull, LoopwrightError
