@@ -24,6 +24,7 @@ async def test_a_few_kills_of_actors_at_random_lose_nothing_and_repeat_nothing(t
     assert None not in story.recoveries
 
 
+@pytest.mark.chaos
 async def test_a_race_an_approval_and_a_goal_of_a_goal_come_to_one_end_whoever_is_killed(tmp_path: Path) -> None:
     deeds = {deed: often for deed, often in DEEDS.items() if "broker" not in deed}
     plan = Plan(kills=6, seed=1, job=JOBS["venture"], asleep=(0.5, 1.0), deeds=deeds)

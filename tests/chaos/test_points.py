@@ -173,6 +173,7 @@ async def play_all(folder: Path, deed: Deed, scenes: Sequence[Scene]) -> None:
             tasks.start_soon(in_turn, number, scene)
 
 
+@pytest.mark.chaos
 async def test_an_actor_that_is_killed_at_any_named_point_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     await play_all(tmp_path, kill, SCENES)
 
