@@ -27,7 +27,7 @@ from loopwright.deploy.embedded import Server, embedded_server
 from tests.chaos.account import RECOVERY, Account, audit, read_record, recoveries
 from tests.chaos.boss import boss
 from tests.chaos.cluster import Node, cluster, on_loopback
-from tests.chaos.ledger import Work, read
+from tests.chaos.ledger import read, size
 from tests.chaos.listening import listen
 from tests.chaos.nursery import nursery
 from tests.chaos.station import Actor, Station, station
@@ -39,6 +39,8 @@ MEASURED_EVERY = 100
 """Deeds between two measured kills."""
 CALM = 1.0
 """Seconds without a deed before a measured kill."""
+TRIES = 10
+"""Workers that are killed at most until one held a step as it died."""
 
 DEEDS = {
     ("kill", "worker"): 46,
@@ -230,27 +232,25 @@ class Campaign:
 
         The steps of a worker may all be over by the time it is killed: then another is killed.
         """
-        measured: dict[Work, float | None] = {}
-        while not measured:
+        for _ in range(TRIES):
             await anyio.sleep(CALM)
             pid = await self._busy_worker()
             at = time.time()
             tell(pid, signal.SIGKILL)
             self.story.deeds["kill", "worker"] += 1
             await anyio.sleep(RECOVERY + CALM)
-            measured = recoveries(pid, at, read(self._fleet.ledger))
-        self.story.recoveries += measured.values()
+            if measured := recoveries(pid, at, read(self._fleet.ledger)):
+                self.story.recoveries += measured.values()
+                return
 
     async def _busy_worker(self) -> int:
         """Wait for a worker process that has just begun a step, and return its id."""
-        known = read(self._fleet.ledger)
+        known = size(self._fleet.ledger)
         while True:
-            lines = read(self._fleet.ledger)
-            begun = [line.pid for line in lines[len(known) :] if line.what == "began"]
             workers = {actor.pid for actor in self._actors("worker")}
-            for pid in begun:
-                if pid in workers:
-                    return pid
+            for line in read(self._fleet.ledger, behind=known):
+                if line.what == "began" and line.pid in workers:
+                    return line.pid
             await anyio.sleep(0.01)
 
 

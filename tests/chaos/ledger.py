@@ -50,11 +50,18 @@ def note(what: What, work: Work, key: str = "") -> None:
         os.close(fd)
 
 
-def read(path: Path) -> list[Line]:
-    """Return every line so far, in the order of their writing."""
+def size(path: Path) -> int:
+    """Return how many bytes have been written so far."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def read(path: Path, behind: int = 0) -> list[Line]:
+    """Return every line so far, in the order of their writing, that stands behind so many bytes."""
     if not path.exists():
         return []
-    told = [json.loads(line) for line in path.read_text().splitlines()]
+    with path.open() as ledger:
+        ledger.seek(behind)
+        told = [json.loads(line) for line in ledger]
     return [Line(**each | {"work": Work(*each["work"])}) for each in told]
 
 
