@@ -1,5 +1,6 @@
 """Reading a stream from a place on, by a passing consumer that leaves no trace."""
 
+import math
 from collections.abc import Callable
 
 import anyio
@@ -81,7 +82,7 @@ async def read_all(
     *,
     after: int = 0,
     upto: int = 0,
-    most: int = 0,
+    most: float = math.inf,
     headers_only: bool = False,
 ) -> list[Stored]:
     """Return every message that is there now behind `after`, each once, in order; or no more than the first `most`.
@@ -97,19 +98,16 @@ async def read_all(
     def seen() -> int:
         return found[-1].seq if found else after
 
-    def is_full() -> bool:
-        return 0 < most <= len(found)
-
     async def read_on() -> None:
         inbox, waiting = await _opened(nc, js, stream, filters, after=seen, headers_only=headers_only)
         async with inbox:
-            while waiting and not is_full():
+            while waiting and len(found) < most:
                 with translated(nc, f"reading {stream}"), anyio.fail_after(ANSWER):
                     delivery = await inbox.receive()
                 if delivery.seq > seen():
                     found.append(Stored.delivered(delivery))
                 waiting = delivery.waiting
-        if seen() < upto and not is_full():
+        if seen() < upto and len(found) < most:
             raise BusUnreachable(address_of(nc), "a replica lags behind")
 
     await persistently(nc, read_on)
