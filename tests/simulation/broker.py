@@ -63,7 +63,9 @@ class Broker:
         self.consumers: dict[tuple[str, str], Consumer] = {}
         self.stored: Callable[[Stream, Kept], None] = lambda _, __: None
         self.settled: Callable[[Consumer, Kept, str], None] = lambda _, __, ___: None
-        self.killed_at, self.up_at = math.inf, 0.0
+        self.up_at = 0.0
+        self.forgetful: list[tuple[float, float]] = []
+        """From when until when leases have lapsed that were kept."""
         self.life = 1
         """Counts the broker's restarts; what is on its way in one life does not arrive in the next."""
         self._epoch = int(epoch.timestamp() * NS) - int(self.loop.time() * NS)
@@ -118,10 +120,19 @@ class Broker:
         if not heard and reply:
             self.send(reply, reply, b"", NO_RESPONDERS, "")
 
+    def hasten(self) -> None:
+        """Have every lease lapse at once, however well it is kept."""
+        now = self.loop.time()
+        self.forgetful.append((now, now))
+        for consumer in list(self.consumers.values()):
+            for seq in list(consumer.held):
+                consumer.give_again(seq)
+
     def restart(self, down: float) -> None:
         """Be killed, and come back after `down` seconds with everything that was stored on disk."""
-        self.killed_at = self.loop.time()
-        self.up_at = self.killed_at + down
+        now = self.loop.time()
+        self.up_at = now + down
+        self.forgetful.append((now, self.up_at))
         self.life += 1
         for name in [name for name, stream in self.streams.items() if stream.config.storage == StorageType.MEMORY]:
             del self.streams[name]

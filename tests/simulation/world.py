@@ -322,9 +322,7 @@ class World:
                 for client in [process.client for process in self.processes if process.client]:
                     client.fall(self.broker.up_at)
             case "hasten":
-                for consumer in list(self.broker.consumers.values()):
-                    for seq in list(consumer.held):
-                        consumer.give_again(seq)
+                self.broker.hasten()
             case _:
                 self._say(strike)
 
