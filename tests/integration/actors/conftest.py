@@ -13,6 +13,7 @@ from loopwright.bus.client import Goals
 from loopwright.deploy.embedded import Server
 from loopwright.tools import IdempotencyKey, Tool, tool
 from tests.integration.actors.paying import Ledger
+from tests.integration.actors.running import Fleet
 from tests.processes.guessing import Guess, Target, guess
 
 
@@ -24,9 +25,6 @@ async def near(attempt: Attempt[Target, Guess]) -> Verdict:
 
 
 GUESSING = Loop(name="guessing", work="guess", judges=("near",), bounds=Bounds(deadline=30))
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
-"""Run one orchestrator, and a workplace for each worker given; the usual two where none is."""
 
 
 @asynccontextmanager

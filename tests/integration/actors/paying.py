@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import anyio
-
-from loopwright.bus import Bus, Outcome, Run
+from loopwright.bus import Bus
 from loopwright.bus.effects import Effect
 from loopwright.bus.messages import StepOrder
 from loopwright.bus.subjects import Subject
@@ -38,11 +36,6 @@ class Script:
         if len(self.asked) <= self.busy:
             raise ModelBusy("later", wait=0.01)
         return Answer(f"{model} has heard {turns[-1].text}", 10, 1)
-
-
-async def end_of(run: Run, seconds: float = 15) -> Outcome:
-    with anyio.fail_after(seconds):
-        return await run.outcome()
 
 
 async def on_record(bus: Bus, subject: Subject = SUBJECT) -> list[tuple[str, int]]:

@@ -1,16 +1,11 @@
 """The loop as a whole: made, judged, refined, and over for a reason."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
 import anyio
 
 from loopwright.actors import Loop, Worker
 from loopwright.actors.ladder import HINT
 from loopwright.bus import Bus, Outcome, Run, Status, StopReason
-from loopwright.bus.client import Goals
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet
 
 
 async def end_of(run: Run) -> Outcome:

@@ -1,7 +1,6 @@
 """People who are asked in the middle of an attempt: no worker waits for them, and what they approved is done once."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +12,7 @@ from loopwright.actors.asking import Asked, asked, give, place_of_reply, reply
 from loopwright.actors.decisions import last_decision
 from loopwright.actors.errors import LeaseLost
 from loopwright.actors.holding import Holding
-from loopwright.bus import Bus, Outcome, Run, Status, StopReason, Trajectory
-from loopwright.bus.client import Goals
+from loopwright.bus import Bus, Status, StopReason, Trajectory
 from loopwright.bus.effects import Effect
 from loopwright.bus.envelope import read_at
 from loopwright.bus.errors import GuardLost
@@ -26,8 +24,7 @@ from loopwright.deploy.asking import in_words
 from loopwright.tools import Denied, IdempotencyKey, Tool, tool
 from loopwright.tools.model import Answer, Turn
 from tests.integration.actors.dying import take_orders_in_vain
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet, end_of
 
 LOOP = Loop(
     name="refunds",
@@ -108,11 +105,6 @@ async def first[M](bus: Bus, kind: type[M]) -> M:
                 if isinstance(entry.message, kind):
                     return entry.message
     raise AssertionError("a record is followed for ever")
-
-
-async def end_of(run: Run) -> Outcome:
-    with anyio.fail_after(15):
-        return await run.outcome()
 
 
 async def record_of(bus: Bus) -> list[str]:

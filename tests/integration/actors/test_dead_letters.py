@@ -3,7 +3,6 @@
 import itertools
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 
 import anyio
 import pytest
@@ -12,20 +11,14 @@ from loopwright.actors import Loop, Worker
 from loopwright.actors.dead import bury
 from loopwright.actors.retrying import NotRetriable, retry
 from loopwright.actors.suspects import ENOUGH
-from loopwright.bus import Bus, Outcome, Run, Status, StepOrder, StopReason
-from loopwright.bus.client import Goals
+from loopwright.bus import Bus, Status, StepOrder, StopReason
 from loopwright.bus.errors import LetterUnknown
 from loopwright.bus.letters import Letter, letter, letters, remove, remove_up_to
 from loopwright.bus.subjects import DEAD, INTAKE, LOOP
 from tests.integration.actors.dying import take_in_vain, take_orders_in_vain
+from tests.integration.actors.running import Fleet, end_of
 
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
-
-
-async def end_of(run: Run) -> Outcome:
-    with anyio.fail_after(15):
-        return await run.outcome()
 
 
 async def a_letter(bus: Bus) -> Letter:

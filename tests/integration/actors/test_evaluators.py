@@ -17,13 +17,11 @@ from loopwright.actors import Attempt, Loop, Step, Verdict, Worker, evaluator, e
 from loopwright.actors.evaluators.looking import at
 from loopwright.actors.regrading import judged
 from loopwright.bus import Bus, Evaluation, FailureClass, Status, Trajectory
-from loopwright.bus.client import Goals
 from loopwright.bus.messages import FaultClass, Result, StepOrder
 from loopwright.bus.subjects import Subject
 from loopwright.tools.model import Answer, Turn
 from loopwright.tools.tool import tool
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet
 
 
 class Judge:

@@ -1,21 +1,16 @@
 """Messages of the right shape that nobody was asked for: they are counted, and they change nothing."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
 import anyio
 import pytest
 from structlog.testing import capture_logs
 
 from loopwright.actors import Worker
 from loopwright.actors.decision import CARRIED
-from loopwright.bus import Bus, Outcome, Run, StopReason
-from loopwright.bus.client import Goals
+from loopwright.bus import Bus, Outcome, StopReason
 from loopwright.bus.envelope import encode
 from loopwright.bus.messages import Ended, Evaluation, Message, Result, Status, StepOrder
 from loopwright.bus.subjects import LOOP, TIMERS, decisions_on
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet, end_of
 
 WRONG = {"number": 99}
 EARLY: dict[str, tuple[str, Message]] = {
@@ -29,11 +24,6 @@ EARLY: dict[str, tuple[str, Message]] = {
         Evaluation(goal="g1", step="work", attempt=1, judge="near", passed=True, score=1.0, pick=WRONG),
     ),
 }
-
-
-async def end_of(run: Run, seconds: float = 15) -> Outcome:
-    with anyio.fail_after(seconds):
-        return await run.outcome()
 
 
 async def everything_heard(bus: Bus) -> None:

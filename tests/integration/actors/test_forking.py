@@ -1,8 +1,5 @@
 """Forks: a new goal goes on from a place of another's record, which stays where it is."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
 import anyio
 
 from loopwright.actors import Loop, Step, Worker, worker
@@ -23,9 +20,9 @@ from loopwright.bus.portable import lines_of, put_back, read_portable, taken_out
 from loopwright.bus.subjects import INTAKE
 from loopwright.deploy.embedded import Server
 from loopwright.deploy.watching import follow
+from tests.integration.actors.running import Fleet
 from tests.processes.guessing import Guess, Target
 
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type Told = tuple[str, str, int]
 
 

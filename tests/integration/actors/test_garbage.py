@@ -8,21 +8,19 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 
 import anyio
 import pytest
 import structlog.testing
 
 from loopwright.actors import Worker
-from loopwright.bus import Bus, Outcome, Run, Status, StopReason
-from loopwright.bus.client import Goals
+from loopwright.bus import Bus, Status, StopReason
 from loopwright.bus.envelope import MAX_BODY, TYPE, encode
 from loopwright.bus.messages import Due, Evaluation, Goal, Result, StepOrder
 from loopwright.bus.subjects import INTAKE, KINDS, LOOP, NOBODY, TIMERS, Subject
 from tests.fuzz.places import BUCKETS, KEYS, LISTENED
+from tests.integration.actors.running import Fleet, end_of
 
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type Speak = Callable[[bytes, bytes | None, bytes], Awaitable[None]]
 
 CONSUMERS = (
@@ -100,11 +98,6 @@ HEADERS = [
     b"NATS/1.0\r\ncontent-type: application/cloudevents+json\r\n\r\n",
     b"NATS/1.0\r\nLoopwright-Body: sha256-" + b"0" * 64 + b"\r\n\r\n",
 ]
-
-
-async def end_of(run: Run, seconds: float = 15) -> Outcome:
-    with anyio.fail_after(seconds):
-        return await run.outcome()
 
 
 async def settled(bus: Bus) -> None:

@@ -10,12 +10,11 @@ import anyio
 from loopwright.actors import Loop, Step, Worker, worker
 from loopwright.actors.loop import Bounds
 from loopwright.bus import Bus, Outcome, StopReason, connect_bus
-from loopwright.bus.client import Goals
 from loopwright.bus.effects import Effect
 from loopwright.tools import Tool, tool
 from loopwright.tools.model import Answer, Turn
+from tests.integration.actors.running import Fleet
 
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type LayCable = Callable[[], AbstractAsyncContextManager[Any]]
 
 TURNS = 100

@@ -4,8 +4,7 @@ import math
 import os
 import runpy
 import signal
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from loopwright.actors.holding import Holding
 from loopwright.actors.memory import Memory
 from loopwright.actors.remembering import author_of
 from loopwright.bus import Bus, FailureClass, Outcome, Run, Trajectory, board, connect_bus, lessons
-from loopwright.bus.client import Goals
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.memories import Author, Noted
 from loopwright.bus.messages import Json, StepOrder
@@ -27,10 +25,9 @@ from loopwright.bus.streams import BOARD_STREAM
 from loopwright.bus.subjects import LOOP, Subject
 from loopwright.deploy.embedded import Server
 from loopwright.tools import Misuse
+from tests.integration.actors.running import Fleet
 from tests.processes.remembering import RECALLING, Told, nod, recall
 from tests.processes.running import running
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 
 EXAMPLES = Path(__file__).parents[3] / "deploy" / "examples"
 ORDER = StepOrder(goal="g1", loop="shop", step="work", attempt=1, role="support")

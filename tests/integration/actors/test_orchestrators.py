@@ -1,8 +1,6 @@
 """Orchestrators share goals without asking each other, and pick up what a dead one left half done."""
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
 import anyio
@@ -17,7 +15,7 @@ from loopwright.actors.evolve import fold
 from loopwright.actors.ledger import Ledger
 from loopwright.actors.orchestrator import FULL_PAUSE, SUBMIT
 from loopwright.actors.standing import Standing
-from loopwright.bus import Bus, Outcome, Result, Run, Status, StepOrder, StopReason, Trajectory, connect_bus
+from loopwright.bus import Bus, Result, Status, StepOrder, StopReason, Trajectory, connect_bus
 from loopwright.bus.answers import ANSWER
 from loopwright.bus.client import Goals, wait_until_known
 from loopwright.bus.connection import delivery_id
@@ -28,19 +26,13 @@ from loopwright.bus.stored import in_json
 from loopwright.bus.subjects import INTAKE, LOOP, TIMERS, Subject, decisions_on
 from loopwright.bus.wire import Arrival
 from loopwright.deploy.embedded import Server
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet, end_of
 
 MADE = Result(goal="g1", step="work", attempt=1, output={"number": 1})
 
 
 def verdict_of(judge: str) -> Evaluation:
     return Evaluation(goal="g1", step="work", attempt=1, judge=judge, passed=True, score=1.0)
-
-
-async def end_of(run: Run, seconds: float = 15) -> Outcome:
-    with anyio.fail_after(seconds):
-        return await run.outcome()
 
 
 async def put_on_record(bus: Bus, delivery: Delivery, before: Decision | None, events: tuple[Event, ...]) -> None:

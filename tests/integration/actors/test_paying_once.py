@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 from loopwright.actors import Attempt, Loop, Retriable, Step, StepFailed, Verdict, Worker, evaluator, worker
 from loopwright.actors.holding import Holding
 from loopwright.bus import Bus, FailureClass, StopReason, Trajectory, connect_bus
-from loopwright.bus.client import Goals
 from loopwright.bus.effects import Effect
 from loopwright.bus.errors import LoopwrightError
 from loopwright.bus.messages import Allowance
@@ -19,9 +18,9 @@ from loopwright.bus.subjects import Subject
 from loopwright.tools import Done, IdempotencyKey, NotDone, Tool, tool
 from loopwright.tools.model import Turn
 from tests.integration.actors.dying import take_orders_in_vain
-from tests.integration.actors.paying import ORDER, Ledger, Script, end_of
+from tests.integration.actors.paying import ORDER, Ledger, Script
+from tests.integration.actors.running import Fleet, end_of
 
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type LayCable = Callable[[], AbstractAsyncContextManager[Any]]
 
 

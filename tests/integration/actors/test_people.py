@@ -1,7 +1,5 @@
 """People who are asked: their answers wait for nobody, the broker holds the time, and the first answer counts."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -12,12 +10,10 @@ from loopwright.actors.answering import result
 from loopwright.actors.asking import Asked, asked, give, verdict
 from loopwright.actors.decisions import last_decision
 from loopwright.actors.work import Made
-from loopwright.bus import Bus, Outcome, Run, StopReason, Trajectory
-from loopwright.bus.client import Goals
+from loopwright.bus import Bus, StopReason, Trajectory
 from loopwright.bus.errors import GuardLost
 from loopwright.bus.messages import Evaluation, StepOrder
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet, end_of
 
 BOUNDS = Bounds(deadline=60, unserved=1)
 BOSS = Loop(
@@ -44,11 +40,6 @@ async def question(bus: Bus, attempt: int) -> Asked:
     assert standing is not None
     (found,) = await asked(bus, standing.standing)
     return found
-
-
-async def end_of(run: Run) -> Outcome:
-    with anyio.fail_after(15):
-        return await run.outcome()
 
 
 async def test_what_nobody_answers_in_time_is_refused_by_default_and_what_is_approved_is_what_was_shown(

@@ -1,8 +1,5 @@
 """A loop with a planner, on a real server: its steps are done in their order, each knowing what it should."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
 import anyio
 import pytest
 from pydantic import JsonValue
@@ -11,8 +8,7 @@ from loopwright.actors import Attempt, Bounds, Loop, Plan, PlannedStep, Step, Ve
 from loopwright.actors.orchestrator import INLINE
 from loopwright.bus import Bus, Outcome, Result, StepOrder, StopReason, Trajectory
 from loopwright.bus.client import Goals
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet
 
 SPELLING = Loop(name="spelling", plan="outline", work="write", judges=("read",), bounds=Bounds(deadline=30))
 

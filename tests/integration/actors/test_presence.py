@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import anyio
@@ -15,26 +15,19 @@ from loopwright.actors.decide import open_goal
 from loopwright.actors.decisions import last_decision
 from loopwright.actors.evolve import fold
 from loopwright.actors.lookout import Lookout
-from loopwright.bus import Bus, Goal, Outcome, Run, Status, StepOrder, StopReason
-from loopwright.bus.client import Goals
+from loopwright.bus import Bus, Goal, Status, StepOrder, StopReason
 from loopwright.bus.messages import Activity, Presence
 from loopwright.bus.presence import present
 from loopwright.bus.streams import PRESENCE_STREAM
 from loopwright.bus.subjects import LOOP, TIMERS, Subject, orders_for
 from loopwright.deploy.embedded import Server, listens
 from loopwright.deploy.goals import waiting_on
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet, end_of
 
 
 @pytest.fixture
 def hasty(guessing: Loop) -> Loop:
     return guessing.model_copy(update={"bounds": guessing.bounds.model_copy(update={"unserved": 2.0})})
-
-
-async def end_of(run: Run, seconds: float = 15) -> Outcome:
-    with anyio.fail_after(seconds):
-        return await run.outcome()
 
 
 async def found(bus: Bus, wanted: Callable[[list[Presence]], bool]) -> list[Presence]:

@@ -1,7 +1,5 @@
 """A race on a real server: whoever is at work on a lane that has lost stops, and says what that took."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -14,13 +12,11 @@ from loopwright.actors.errors import RaceLost
 from loopwright.actors.holding import Holding
 from loopwright.actors.race import Lane
 from loopwright.bus import Bus, FailureClass, StopReason, Trajectory
-from loopwright.bus.client import Goals
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.messages import Result, StepOrder
 from loopwright.bus.names import GoalId
 from loopwright.tools import IdempotencyKey, tool
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet
 
 RACE = Loop(
     name="race",

@@ -1,19 +1,14 @@
 """Replaying a goal: today's code decides as it did, and where it would not, the replay says so."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
 import anyio
 
 from loopwright.actors import Loop, Worker
 from loopwright.actors.decisions import Known, known_of
 from loopwright.actors.replaying import Replayed, replayed
 from loopwright.bus import Bus, Trajectory, connect_bus
-from loopwright.bus.client import Goals
 from loopwright.bus.portable import put_back, taken_out
 from loopwright.deploy.embedded import Server
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet
 
 
 async def replay_of(bus: Bus, goal: str) -> Replayed:

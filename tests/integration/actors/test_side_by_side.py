@@ -1,7 +1,5 @@
 """A plan whose steps do not all wait for each other, on a real server: what can be done at once is."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -9,9 +7,7 @@ from pydantic import JsonValue
 
 from loopwright.actors import Attempt, Bounds, Loop, PlannedStep, Step, Verdict, evaluator, worker
 from loopwright.bus import Bus, StepOrder, StopReason, Trajectory
-from loopwright.bus.client import Goals
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet
 
 BOOK = Loop(
     name="book",

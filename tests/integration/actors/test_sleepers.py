@@ -14,7 +14,6 @@ from loopwright.actors.holding import Holding
 from loopwright.actors.leases import SILENCE, Leases, passed
 from loopwright.actors.pen import PROMPT, ROUNDS, SUCCESSION
 from loopwright.bus import Bus, Outcome, Status, StopReason, connect_bus
-from loopwright.bus.client import Goals
 from loopwright.bus.connection import LEASE
 from loopwright.bus.effects import Effect, EffectPhase
 from loopwright.bus.inbox import Delivery
@@ -24,9 +23,9 @@ from loopwright.bus.wire import Arrival, WireClient
 from loopwright.deploy.embedded import Server
 from loopwright.tools import Tool
 from loopwright.tools.model import Turn
-from tests.integration.actors.paying import ORDER, SUBJECT, Ledger, Script, end_of, on_record
+from tests.integration.actors.paying import ORDER, SUBJECT, Ledger, Script, on_record
+from tests.integration.actors.running import Fleet, end_of
 
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
 type LayCable = Callable[[], AbstractAsyncContextManager[Any]]
 
 

@@ -1,8 +1,5 @@
 """A goal's record taken out into a file and put back elsewhere: it says there what it said here."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-
 import anyio
 import pytest
 
@@ -10,13 +7,11 @@ from loopwright.actors import Worker
 from loopwright.actors.faults import blame_of, read_record, why_of
 from loopwright.actors.parting import moves_of, parting
 from loopwright.bus import Bus, Trajectory, connect_bus
-from loopwright.bus.client import Goals
 from loopwright.bus.errors import GoalUnknown
 from loopwright.bus.messages import Json
 from loopwright.bus.portable import NamespaceServed, RecordTaken, lines_of, put_back, read_portable, taken_out
 from loopwright.deploy.embedded import Server
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet
 
 
 async def test_a_record_travels_to_another_namespace_and_says_there_what_it_said(

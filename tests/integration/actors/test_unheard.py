@@ -1,7 +1,5 @@
 """What was let go before anybody could hear it is heard all the same, when its time comes."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,9 +26,7 @@ from loopwright.bus import Bus, StopReason
 from loopwright.bus.client import Goals
 from loopwright.bus.messages import Cancel, Goal, Parent
 from loopwright.bus.subjects import LOOP, PREFIX
-from tests.integration.actors.paying import end_of
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
+from tests.integration.actors.running import Fleet, end_of
 
 HEARD = [f"{PREFIX}.{kind}.default.>" for kind in ("result", "eval", "pause", "reply", "ctl")]
 CHILD = Goal(goal="g1", loop="guessing", parent=Parent(goal="g0", step="work", attempt=1))

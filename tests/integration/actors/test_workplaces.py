@@ -1,7 +1,5 @@
 """A step is done once, kept under a lease while it is done, and done elsewhere when its worker has gone."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import anyio
@@ -23,19 +21,12 @@ from loopwright.actors import (
     worker,
 )
 from loopwright.actors.at_work import tell_order
-from loopwright.bus import Bus, Outcome, Run, StopReason, connect_bus
-from loopwright.bus.client import Goals
+from loopwright.bus import Bus, StopReason, connect_bus
 from loopwright.bus.connection import LEASE
 from loopwright.bus.envelope import MAX_ANSWER, MAX_BODY
 from loopwright.bus.subjects import LOOP, orders_for
 from loopwright.deploy.embedded import Server
-
-type Fleet = Callable[..., AbstractAsyncContextManager[Goals]]
-
-
-async def end_of(run: Run, seconds: float = 15) -> Outcome:
-    with anyio.fail_after(seconds):
-        return await run.outcome()
+from tests.integration.actors.running import Fleet, end_of
 
 
 async def test_a_handler_that_outlives_several_leases_runs_once(
